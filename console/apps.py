@@ -1,0 +1,14 @@
+"""The Django project as an app: the shell's templates tags and the top layer's registrations."""
+
+from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
+
+
+class ConsoleConfig(AppConfig):
+    name = "console"
+    label = "console"
+
+    def ready(self) -> None:
+        """Make every app's job kinds known, in the web process too: it shows them."""
+        autodiscover_modules("jobs")
+        import console.checks  # noqa: F401

@@ -1,0 +1,39 @@
+"""Events that a response sends to the page's script, and how often a page asks for a job."""
+
+import json
+from typing import Any
+
+from django.http import HttpResponse
+from django_htmx.http import trigger_client_event
+
+
+def toast(response: HttpResponse, kind: str, text: str) -> HttpResponse:
+    """Show a note in the corner; `kind` is ok or warn. A toast is never the only record."""
+    return trigger_client_event(response, "toast", {"kind": kind, "text": text})
+
+
+def say(response: HttpResponse, text: str) -> HttpResponse:
+    """Have a screen reader speak."""
+    return trigger_client_event(response, "say", {"text": text})
+
+
+def refocus(response: HttpResponse, element_id: str) -> HttpResponse:
+    """Put the focus on an element after the swap."""
+    return trigger_client_event(response, "refocus", {"id": element_id})
+
+
+def redirect(url: str) -> HttpResponse:
+    """Send the whole page elsewhere from a fragment request."""
+    return HttpResponse(headers={"HX-Redirect": url})
+
+
+def poll_seconds(polls: int, elapsed_seconds: float) -> float:
+    """Return the wait before the next look at a job: 0.3, 0.6, 1, 2 s, and 5 s after a minute."""
+    if elapsed_seconds > 60:
+        return 5
+    return (0.3, 0.6, 1, 2)[min(polls, 3)]
+
+
+def events(response: HttpResponse) -> dict[str, Any]:
+    """Return the events that a response carries (for tests)."""
+    return dict(json.loads(response.headers.get("HX-Trigger", "{}")))

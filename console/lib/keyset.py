@@ -1,0 +1,110 @@
+"""Pages of a big grid by key, never by offset and never by COUNT: as fast at row 900,000 as at row 1.
+
+A cursor names the last row seen by its sort value and its primary key. It is signed, so that what comes back in a
+URL is what this console wrote, for the same model and the same sort.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.core import signing
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import Field, Model, Q, QuerySet
+
+from console.lib.errors import InvalidError
+
+SALT = "console.lib.keyset"
+SIZE = 50
+
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True)
+class KeysetPage(Generic[Row]):
+    """`next` and `prev` are cursors, empty where there is no such page; `sort` is the one in use."""
+
+    rows: list[Row]
+    next: str
+    prev: str
+    sort: str
+
+
+def chosen(requested: str | None, allowed: Collection[str], default: str) -> str:
+    """Return `requested` where it is one of the allowed sorts (`name` or `-name`), else the default."""
+    return requested if requested in allowed else default
+
+
+def page(queryset: QuerySet[Row], *, sort: str, cursor: str = "", size: int = SIZE) -> KeysetPage[Row]:
+    """Return the page after (or before) the cursor, ordered by `sort`, ties by primary key.
+
+    `sort` is trusted: take it from `chosen`. Its column must be NOT NULL and should have the index (column, pk).
+    Raises InvalidError for a cursor that this grid did not write.
+    """
+    field = _field(queryset, sort)
+    start = _Start.read(cursor, queryset, sort) if cursor else None
+    backwards = start is not None and start.backwards
+    descending = sort.startswith("-") is not backwards
+    if start is not None:
+        queryset = queryset.filter(_beyond(field, start, descending=descending))
+    found = list(queryset.order_by(*_order(field, descending=descending))[: size + 1])
+    more, rows = len(found) > size, found[:size]
+    if backwards:
+        rows.reverse()
+    has_next = backwards or more
+    has_prev = more if backwards else start is not None
+    return KeysetPage(
+        rows,
+        next=_cursor(field, rows[-1], sort, backwards=False) if rows and has_next else "",
+        prev=_cursor(field, rows[0], sort, backwards=True) if rows and has_prev else "",
+        sort=sort,
+    )
+
+
+def _field(queryset: QuerySet[Row], sort: str) -> "Field[Any, Any]":
+    field = queryset.model._meta.get_field(sort.removeprefix("-"))  # noqa: SLF001 - Django's documented API
+    if not isinstance(field, Field) or field.null:
+        raise FieldDoesNotExist(f"{sort} is no NOT NULL column; rows without a value would be skipped.")
+    return field
+
+
+def _order(field: "Field[Any, Any]", *, descending: bool) -> list[str]:
+    sign = "-" if descending else ""
+    return [f"{sign}{field.name}"] if field.unique else [f"{sign}{field.name}", f"{sign}pk"]
+
+
+def _beyond(field: "Field[Any, Any]", start: "_Start", *, descending: bool) -> Q:
+    # `a <= v AND (a < v OR pk < i)` lets both databases search the index; the plain `a < v OR (a = v AND pk < i)`
+    # makes SQLite scan it (0.6 ms against 82 ms at row 900,000 of a million).
+    less = "lt" if descending else "gt"
+    strictly = Q(**{f"{field.name}__{less}": start.value})
+    if field.unique:
+        return strictly
+    return Q(**{f"{field.name}__{less}e": start.value}) & (strictly | Q(**{f"pk__{less}": start.pk}))
+
+
+def _cursor(field: "Field[Any, Any]", row: Model, sort: str, *, backwards: bool) -> str:
+    parts = [row._meta.label_lower, sort, int(backwards), field.value_to_string(row), str(row.pk)]  # noqa: SLF001
+    return signing.dumps(parts, salt=SALT)
+
+
+@dataclass(frozen=True)
+class _Start:
+    value: Any
+    pk: Any
+    backwards: bool
+
+    @classmethod
+    def read(cls, cursor: str, queryset: QuerySet[Any], sort: str) -> "_Start":
+        meta = queryset.model._meta  # noqa: SLF001 - Django's documented API
+        try:
+            label, signed_sort, backwards, value, pk = signing.loads(cursor, salt=SALT)
+            if (label, signed_sort) != (meta.label_lower, sort):
+                raise signing.BadSignature("a cursor of another grid")
+            field = _field(queryset, sort)
+            return cls(field.to_python(value), meta.pk.to_python(pk), bool(backwards))
+        except (signing.BadSignature, ValidationError, ValueError, TypeError) as error:
+            raise InvalidError(
+                "This page of the list cannot be found: its address was changed, or is from before an update.",
+                next_step="Open the list again from its first page.",
+            ) from error

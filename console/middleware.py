@@ -1,0 +1,162 @@
+"""The edge: who may reach a view, and how the domain's errors become HTTP."""
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from allauth.account.internal.flows.login import get_authentication_records
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from console.accounts.models import User
+from console.activity import log
+from console.allauth_access import ALLAUTH_VIEWS
+from console.lib import htmx
+from console.lib.capability import Capability
+from console.lib.errors import (
+    ConflictError,
+    ConsoleError,
+    InvalidError,
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+)
+from console.lib.subject import Subject
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+RECENT_SECONDS = 10 * 60
+
+STATUS = {
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    ConflictError: HTTPStatus.CONFLICT,
+    RefusedError: HTTPStatus.FORBIDDEN,
+    InvalidError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+TITLES = {
+    HTTPStatus.NOT_FOUND: "Not found",
+    HTTPStatus.CONFLICT: "Changed by somebody else",
+    HTTPStatus.FORBIDDEN: "Refused",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Not accepted",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Not available now",
+}
+
+
+class HeadersMiddleware:
+    """Adds the headers that no library sets, and keeps fragments and pages apart in caches."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        if not request.path.startswith("/static/"):
+            response.headers.setdefault("Cache-Control", "no-store")
+            response.headers["Vary"] = ", ".join(filter(None, (response.headers.get("Vary"), "HX-Request")))
+        return response
+
+
+class ErrorsMiddleware:
+    """Turns what the domain raises into a page, or, for a fragment, into a toast."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer a ConsoleError; anything else stays Django's 500."""
+        if not isinstance(error, ConsoleError):
+            return None
+        status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
+        return refusal(request, status, error)
+
+
+class AccessMiddleware:
+    """Lets nobody reach a view whose declared capability they lack; a view that declares nothing is refused."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], _args: Any, _kwargs: Any
+    ) -> HttpResponseBase | None:
+        """Check sign-in, capability and age of the sign-in, in that order."""
+        capability, recent = declaration(request, view)
+        if capability is Capability.PUBLIC:
+            return None
+        if not isinstance(request.user, User):
+            return _to(request, redirect_to_login(_here(request)).url)
+        if capability is None or not request.user.may(capability):
+            return self._refuse(request, request.user, capability)
+        if recent and not signed_in_recently(request):
+            return _to(request, f"{reverse('account_reauthenticate')}?{urlencode({'next': _here(request)})}")
+        return None
+
+    def _refuse(self, request: HttpRequest, user: User, capability: Capability | None) -> HttpResponse:
+        needed = capability or "a right that no role has"
+        if request.method == "POST":
+            log.refuse(
+                "access.refused",
+                Subject("page", "", request.path),
+                actor=user.actor,
+                details={"needed": str(needed)},
+            )
+        return refusal(
+            request,
+            HTTPStatus.FORBIDDEN,
+            RefusedError(
+                f"Your roles do not allow this: it needs the right to {needed}. Nothing was changed.",
+                next_step="Ask an Administrator for the role, or to do it for you.",
+            ),
+        )
+
+
+def declaration(request: HttpRequest, view: Callable[..., Any]) -> tuple[Capability | None, bool]:
+    """Return what the view needs: from its own declaration, or from the table of the library's views."""
+    if hasattr(view, "capability"):
+        return view.capability, bool(getattr(view, "recent", False))
+    match = request.resolver_match
+    return ALLAUTH_VIEWS.get(match.view_name if match else "", (None, False))
+
+
+def signed_in_recently(request: HttpRequest) -> bool:
+    """Whether the user proved who they are within the last ten minutes."""
+    records = get_authentication_records(request, request.user)
+    return any(time.time() - float(record["at"]) < RECENT_SECONDS for record in records)
+
+
+def refusal(request: HttpRequest, status: HTTPStatus, error: ConsoleError) -> HttpResponse:
+    """Answer with the error: a toast for a fragment request, else a page."""
+    if getattr(request, "htmx", False) and not request.htmx.boosted:  # type: ignore[attr-defined]
+        text = " ".join(filter(None, (error.message, error.next_step)))
+        return htmx.toast(HttpResponse(status=status), "warn", text)
+    context = {"status": status.value, "title": TITLES.get(status, "Not accepted"), "error": error}
+    return render(request, "errors/error.html", context, status=status)
+
+
+def _here(request: HttpRequest) -> str:
+    """Return the page to come back to: a form that was sent is entered again, never kept in the session."""
+    if getattr(request, "htmx", False) or request.method != "GET":
+        came_from = request.headers.get("HX-Current-URL") or request.headers.get("Referer") or "/"
+        if url_has_allowed_host_and_scheme(came_from, {request.get_host()}):
+            parts = urlsplit(came_from)
+            return f"{parts.path}?{parts.query}" if parts.query else parts.path
+        return "/"
+    return request.get_full_path()
+
+
+def _to(request: HttpRequest, url: str) -> HttpResponse:
+    return htmx.redirect(url) if getattr(request, "htmx", False) else HttpResponseRedirect(url)

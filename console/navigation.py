@@ -1,0 +1,107 @@
+"""The main menu, as one table. An entry stands here when its page works (NAV-01 to NAV-10)."""
+
+from dataclasses import dataclass, field
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from console.lib.capability import Capability
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the menu; `view` is None for a heading. The documented path is the chain of labels."""
+
+    label: str
+    icon: str
+    view: str | None = None
+    capability: Capability = Capability.READ
+    children: tuple["Entry", ...] = ()
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """A line as the template shows it."""
+
+    label: str
+    icon: str
+    url: str | None
+    current: bool
+    children: list["NavItem"] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class NavSection:
+    """Lines under one title."""
+
+    title: str
+    items: list[NavItem]
+
+
+MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
+    (
+        "",
+        (
+            Entry("Home", "home", "console:home", Capability.SIGNED_IN),
+            Entry("Background Jobs", "activity", "jobs:list"),
+        ),
+    ),
+    (
+        "Administration > Configuration",
+        (
+            Entry(
+                "Settings",
+                "adjustments",
+                children=(
+                    Entry("Advanced Settings", "", "settings_store:list"),
+                    Entry("HSM integration", "", "keys:integration"),
+                ),
+            ),
+            Entry(
+                "Key & Trust Management",
+                "key",
+                children=(
+                    Entry("Current Server", "", "keys:current-server"),
+                    Entry("Rotation workflow", "", "keys:workflow"),
+                    Entry("Activity Log", "", "keys:activity"),
+                    Entry("Backups", "", "keys:backups"),
+                ),
+            ),
+        ),
+    ),
+    (
+        "Audit",
+        (
+            Entry("All activity", "history", "activity:list"),
+            Entry("PKI log", "file-text", "pkilog:view"),
+        ),
+    ),
+    ("Access", (Entry("Users & Roles", "users", "accounts:users"),)),
+    ("", (Entry("Help", "help", "console:help", Capability.SIGNED_IN),)),
+)
+
+
+def tree(request: HttpRequest) -> list[NavSection]:
+    """Return the menu for this user, with the entry of this page marked."""
+    sections = []
+    for title, entries in MENU:
+        if items := [item for item in (_item(entry, request) for entry in entries) if item]:
+            sections.append(NavSection(title, items))
+    return sections
+
+
+def _item(entry: Entry, request: HttpRequest) -> NavItem | None:
+    children = [item for item in (_item(child, request) for child in entry.children) if item]
+    if entry.view is None:
+        return NavItem(entry.label, entry.icon, None, False, children) if children else None
+    if not may(request, entry.capability):
+        return None
+    match = request.resolver_match
+    url = reverse(entry.view)
+    return NavItem(entry.label, entry.icon, url, bool(match and match.view_name == entry.view), children)
+
+
+def may(request: HttpRequest, capability: Capability) -> bool:
+    """Whether the signed-in user has a capability."""
+    user = request.user
+    return user.is_authenticated and user.may(capability)
