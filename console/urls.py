@@ -1,17 +1,20 @@
 """The web process's URLs."""
 
-from django.urls import include, path
+from pathlib import Path
 
-urlpatterns = [
-    path("", include("console.pages_urls")),
-    path("jobs/", include("console.jobs.urls")),
-    path("activity/", include("console.activity.urls")),
-    path("users/", include("console.accounts.urls")),
-    path("settings/", include("settings_store.urls")),
-    path("hsm/", include("hsm.urls")),
-    path("keys/", include("keys.urls")),
+from django.urls import URLPattern, URLResolver, include, path
+
+INCLUDES = {
+    "": "console.pages_urls",
+    "account/": "console.accounts.allauth_urls",
+    "jobs/": "console.jobs.urls",
+    "activity/": "console.activity.urls",
+    "pki-log/": "console.pkilog.urls",
+    "users/": "console.accounts.urls",
+    "settings/": "settings_store.urls",
+    "hsm/": "hsm.urls",
+    "keys/": "keys.urls",
+}
+urlpatterns: list[URLPattern | URLResolver] = [
+    path(prefix, include(module)) for prefix, module in INCLUDES.items() if Path(module.replace('.', '/') + '.py').exists()
 ]
-handler400 = "console.errors.bad_request"
-handler403 = "console.errors.forbidden"
-handler404 = "console.errors.not_found"
-handler500 = "console.errors.server_error"
