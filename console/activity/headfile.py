@@ -1,8 +1,8 @@
 """The append-only file of signed heads in this server's log folder: proof that does not live in the database.
 
-One JSON line for each signed head. Beside the head, a line carries the hashes of the entries since the line before
-it, so that a log whose hashes were all computed anew still shows *which* entry was the first to change; they prove
-nothing by themselves. The file is written under a lock, synced, mode 0640.
+One JSON line for each signed head. Beside the head, a line carries the hashes of the entries since the line
+before it, so that a log whose hashes were all computed anew still shows *which* entry was the first to
+change; they prove nothing by themselves. The file is written under a lock, synced, mode 0640.
 """
 
 import fcntl
@@ -25,7 +25,7 @@ MODE = 0o640
 
 @dataclass(frozen=True)
 class HeadLine:
-    """A signed head as the file holds it; `hashes` are those of the entries up to and with `seq`, oldest first."""
+    """A signed head as the file holds it; `hashes` are of the entries up to and with `seq`, oldest first."""
 
     seq: int
     hash: str
@@ -108,7 +108,7 @@ class Writer:
         self._file = file
 
     def last_seq(self) -> int:
-        """Return the sequence of the last readable line, 0 for an empty file; cuts off a half-written last line."""
+        """Return the sequence of the last whole line, 0 for an empty file; cuts off a half-written line."""
         end = self._file.seek(0, os.SEEK_END)
         whole = self._last_break(end)
         if whole < end:

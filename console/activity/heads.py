@@ -1,7 +1,7 @@
 """Signed heads: what makes the log provable up to a moment. Signing itself is done by who holds the log key.
 
-    head = heads.due()
-    if head: heads.record(head, signature=sign(heads.message(head)), public_key=spki_der)
+head = heads.due()
+if head: heads.record(head, signature=sign(heads.message(head)), public_key=spki_der)
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -46,9 +46,9 @@ class Signed(Unsigned, Protocol):
     """A head with its signature, wherever it is kept; `public_key` is DER SubjectPublicKeyInfo."""
 
     @property
-    def public_key(self) -> bytes: ...  # noqa: D102
+    def public_key(self) -> bytes | memoryview: ...  # noqa: D102
     @property
-    def signature(self) -> bytes: ...  # noqa: D102
+    def signature(self) -> bytes | memoryview: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def message(head: Unsigned) -> bytes:
 
 
 def verify_signature(head: Signed) -> bool:
-    """Tell whether the head's own public key made its signature; whether that key is *ours* is not checked here."""
+    """Tell whether the head's own public key made its signature; whether that key is ours is not checked."""
     try:
         key = load_der_public_key(bytes(head.public_key))
     except (ValueError, UnsupportedAlgorithm):
@@ -117,8 +117,8 @@ def record(head: HeadToSign, *, signature: bytes, public_key: bytes) -> None:
 def _complete_file(seq: int) -> int:
     """Append every head of this server that the file lacks at its end; return how many came before `seq`.
 
-    More than one is missing after a crash between database and file, after a restore, or when somebody cut the
-    file: it is made whole from the database, and the log says so.
+    More than one is missing after a crash between database and file, after a restore, or when somebody cut
+    the file: it is made whole from the database, and the log says so.
     """
     with headfile.locked() as file:
         written = file.last_seq()
@@ -149,9 +149,9 @@ _trusted: list[Callable[[], Iterable[bytes]]] = []
 
 
 def register_log_keys(source: Callable[[], Iterable[bytes]]) -> None:
-    """Name who knows this server's log keys: DER SubjectPublicKeyInfo of each, from the key store, never from the log.
+    """Name who knows this server's log keys: the key store, never the log itself.
 
-    Called once at start-up; `source` is asked in the worker only.
+    Called once at start-up. `source` is asked in the worker only, and yields DER SubjectPublicKeyInfo.
     """
     _trusted[:] = [source]
 
