@@ -27,7 +27,7 @@ def origin(**_: Any) -> list[CheckMessage]:
 
 @register()
 def database_encryption(**_: Any) -> list[CheckMessage]:
-    """A database on another host should be reached over TLS (MIS-06)."""
+    """Warn of a database on another host that is reached without TLS (MIS-06)."""
     database = settings.DATABASES["default"]
     host = str(database.get("HOST", ""))
     remote = bool(host) and not host.startswith("/") and host not in LOOPBACK
@@ -44,7 +44,7 @@ def database_encryption(**_: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def secret_key(**_: Any) -> list[CheckMessage]:
-    """A temporary SECRET_KEY would sign everybody out at each start."""
+    """Refuse a temporary SECRET_KEY: it would sign everybody out at each start."""
     if settings.SECRET_KEY_IS_TEMPORARY:
         return [Error("SECRET_KEY is not set.", hint="Set SECRET_KEY or SECRET_KEY_FILE.", id="console.E002")]
     return []

@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.humanize",
     "django.contrib.staticfiles",
+    "django.forms",
     "django_htmx",
     "django_cotton.apps.SimpleAppConfig",
     "template_partials.apps.SimpleAppConfig",
@@ -132,7 +133,9 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 # Uploaded key files stay in memory.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("KEYSTEAD_BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("KEYSTEAD_BEHIND_PROXY", default=False) else None
+)
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -179,7 +182,11 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
 TICK_SECONDS = 2
 CELERY_BEAT_SCHEDULE = {
-    "tick": {"task": "jobs.tick", "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS, "ignore_result": True}}
+    "tick": {
+        "task": "jobs.tick",
+        "schedule": TICK_SECONDS,
+        "options": {"expires": TICK_SECONDS, "ignore_result": True},
+    }
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat-schedule")
 

@@ -86,9 +86,7 @@ class Run:
         ended = self._rows().update(**values)
         if ended and state == State.FAILED:
             details = {"message": message, "code": error_code, "attempt": self.attempt}
-            log.append(
-                Action.FAILED, self.job.as_subject, actor=self.actor, outcome=Outcome.FAILED, details=details
-            )
+            log.append(Action.FAILED, self.job.as_subject, actor=self.actor, outcome=Outcome.FAILED, details=details)
 
 
 def describe(error: BaseException) -> tuple[str, str, str]:
@@ -122,7 +120,7 @@ def running(job_id: str) -> Iterator[Run | None]:
     run = Run(job, job.attempts)
     try:
         yield run
-    except Exception as error:  # noqa: BLE001 - every end of a job is written down here; MemoryError must not reach Celery
+    except Exception as error:  # every end is written down here; a MemoryError must not reach Celery
         if describe(error)[0] == UNEXPECTED:
             logger.exception("job %s (%s)", job.pk, job.kind_name)
         run.fail(error)

@@ -88,7 +88,11 @@ def _settle(job: Job, now: datetime) -> None:
     if again or job.every_s:
         values = {"state": State.SCHEDULED, "due_at": now, "lease_until": None, "message": LOST}
     elif kind.on_lost is OnLost.UNKNOWN:
-        values = {"state": State.UNKNOWN, "lease_until": None, "message": f"{LOST} What it did is being found out."}
+        values = {
+            "state": State.UNKNOWN,
+            "lease_until": None,
+            "message": f"{LOST} What it did is being found out.",
+        }
     else:
         values = {"state": State.FAILED, "lease_until": None, "message": LOST, "finished_at": now}
     with transaction.atomic():
