@@ -1,0 +1,235 @@
+"""The verbs of Advanced Settings. Each is atomic and writes one activity entry for each setting it changes.
+
+They work on the rows of this server and on global rows; nothing here reaches another server's local rows (AMB-09).
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from console.activity import log
+from console.jobs import kinds, queue
+from console.lib import clock
+from console.lib.actor import Actor
+from console.lib.errors import ConflictError, InvalidError, NotFoundError
+from console.lib.secret import PROTECTED
+from console.servers.current import current
+from settings_store import contradictions, guards, parsing, snapshot
+from settings_store.actions import Action
+from settings_store.catalogue import ENTRIES, ROTATIONS, Entry, Scope, ValueType, near_miss
+from settings_store.errors import ChangedMeanwhileError, NearMissError, PreSetError
+from settings_store.models import FormerValue, Setting, key
+from settings_store.sealing import seal
+from settings_store.values import rows
+
+DEFAULT_TOKEN = "default"  # noqa: S105 - what a form sends back for a setting that has no row yet
+
+
+def add(
+    name: str, typed: str, *, scope: str, value_type: str, actor: Actor, keep_unknown_name: bool = False
+) -> Setting:
+    """Store a new row and return it.
+
+    Raises InvalidError (NearMissError unless `keep_unknown_name`), or ConflictError when the row exists.
+    """
+    name = parsing.name(name)
+    if not keep_unknown_name and (suggestion := near_miss(name)):
+        raise NearMissError(name, suggestion)
+    chosen_scope, kind = parsing.place(ENTRIES.get(name), scope, value_type)
+    parsed = parsing.value(name, kind, typed)
+    with transaction.atomic():
+        if rows().filter(name=name, scope=chosen_scope).exists():
+            raise ConflictError(
+                f"{name} exists already as a {chosen_scope} setting. Nothing was stored.",
+                next_step="Click its name in the grid to change its value.",
+            )
+        row = _new_row(name, chosen_scope, kind, actor)
+        _put(row, parsed)
+        try:
+            with transaction.atomic():
+                row.save(force_insert=True)
+        except IntegrityError as error:
+            raise ConflictError(f"{name} was added by somebody else just now. Nothing was stored.") from error
+        _refuse_blocking(name)
+        _start_job(row, actor)
+        log.append(Action.ADDED, row.subject, actor=actor, details=_details(row) | {"value": row.shown})
+        _log_raised(name, actor)
+    return row
+
+
+def change(name: str, typed: str | None, *, scope: str, seen: str, actor: Actor) -> Setting | None:
+    """Give a setting a new value and return its row; None as `typed` keeps what is there (SET-08).
+
+    `seen` is the token of the row that the form showed. Raises InvalidError, NotFoundError, ChangedMeanwhileError.
+    """
+    with transaction.atomic():
+        row = find(name, scope, lock=True)
+        _check_seen(row, name, seen)
+        if typed is None:
+            return row
+        entry = ENTRIES.get(name)
+        kind = ValueType(row.value_type) if row else _pre_set(name, scope).value_type
+        parsed = parsing.value(name, kind, typed)
+        before = row.shown if row else (entry.default_text if entry else "")
+        if parsed.secret is None and parsed.value == before:
+            return row
+        if row is None:
+            row = _new_row(name, Scope.GLOBAL, kind, actor)
+        else:
+            _keep_former(row)
+            row.version += 1
+            row.changed_at, row.changed_by = clock.now(), actor.name
+        _put(row, parsed)
+        row.save()
+        _refuse_blocking(name)
+        _start_job(row, actor)
+        log.append(Action.CHANGED, row.subject, actor=actor, details=_details(row) | {"from": before, "to": row.shown})
+        _log_raised(name, actor)
+    return row
+
+
+def delete(keys: Collection[str], *, actor: Actor, forget: bool = False) -> list[str]:
+    """Delete rows named by `Scope:Name`, all or none, and return their names.
+
+    `forget` also gives up what lives by them (`settings_store.guards`). Raises PreSetError, NotFoundError.
+    """
+    with transaction.atomic():
+        found = [_existing(wanted) for wanted in sorted(set(keys))]
+        if fixed := [row.name for row in found if is_pre_set(row.name, row.scope)]:
+            raise PreSetError(fixed)
+        names = [row.name for row in found]
+        if forget:
+            guards.forget(names, actor=actor)
+        for row in found:
+            _keep_former(row)
+            _start_job(row, actor)
+            row.delete()
+        for row in found:
+            log.append(Action.DELETED, row.subject, actor=actor, details=_details(row) | {"value": row.shown})
+    return names
+
+
+def reset_to_default(keys: Iterable[str], *, actor: Actor) -> list[str]:
+    """Give pre-set settings their defaults back, all or none, and return the names of those that had changed."""
+    with transaction.atomic():
+        wanted = [_split(one) for one in sorted(set(keys))]
+        entries = [_pre_set(name, scope) for scope, name in wanted]
+        changed = [row for entry in entries if (row := find(entry.name, Scope.GLOBAL, lock=True))]
+        Setting.objects.filter(pk__in=[row.pk for row in changed]).delete()
+        for row in changed:
+            _start_job(row, actor)
+        for row in changed:
+            details = _details(row) | {"from": row.value, "to": ENTRIES[row.name].default_text}
+            log.append(Action.RESET, row.subject, actor=actor, details=details)
+            _log_raised(row.name, actor)
+    return [row.name for row in changed]
+
+
+def find(name: str, scope: str, *, lock: bool = False) -> Setting | None:
+    """Return the row of this server (or the global one), or None."""
+    candidates = rows().filter(name=name, scope=scope)
+    return (candidates.select_for_update(of=("self",)) if lock else candidates).first()
+
+
+def is_pre_set(name: str, scope: str) -> bool:
+    """Whether this row is part of the console; a local row of the same name only overrides it here."""
+    entry = ENTRIES.get(name)
+    return bool(entry and entry.pre_set and scope == Scope.GLOBAL)
+
+
+def forget_former(name: str, *, kept: Collection[str] = ()) -> None:
+    """Delete the former values of a setting of this server, but for those of the versions in `kept`."""
+    for row in FormerValue.objects.filter(name=name, server=current()):
+        if f"{row.setting_id}.{row.version}" not in kept:
+            row.delete()
+
+
+def _new_row(name: str, scope: Scope, kind: ValueType, actor: Actor) -> Setting:
+    return Setting(
+        name=name,
+        scope=scope,
+        server=current() if scope is Scope.LOCAL else None,
+        value_type=kind,
+        changed_at=clock.now(),
+        changed_by=actor.name,
+    )
+
+
+def _put(row: Setting, parsed: parsing.Parsed) -> None:
+    row.value = parsed.value
+    row.sealed = seal(parsed.secret, setting_id=row.id) if parsed.secret else None
+
+
+def _split(wanted: str) -> tuple[str, str]:
+    scope, _, name = wanted.partition(":")
+    return scope, name
+
+
+def _existing(wanted: str) -> Setting:
+    scope, name = _split(wanted)
+    if is_pre_set(name, scope):
+        raise PreSetError([name])
+    row = find(name, scope, lock=True)
+    if row is None:
+        raise NotFoundError(
+            f"{name or wanted} is not there any more. Nothing was deleted.", next_step="Look at the list again."
+        )
+    return row
+
+
+def _pre_set(name: str, scope: str) -> Entry:
+    if not is_pre_set(name, scope):
+        raise NotFoundError(f"{key(scope, name)} has no row and no default. Nothing was changed.")
+    return ENTRIES[name]
+
+
+def _check_seen(row: Setting | None, name: str, seen: str) -> None:
+    token = row.token if row else DEFAULT_TOKEN
+    if seen != token:
+        shown = row.shown if row else (ENTRIES[name].default_text if name in ENTRIES else "")
+        raise ChangedMeanwhileError(name, shown, row.changed_by if row else "")
+
+
+def _keep_former(row: Setting) -> None:
+    entry = ENTRIES.get(row.name)
+    if entry and entry.keeps_former and row.sealed is not None:
+        FormerValue.objects.create(
+            server=current(),
+            name=row.name,
+            setting_id=row.id,
+            version=row.version,
+            sealed=row.sealed,
+            entered_at=row.changed_at,
+            replaced_at=clock.now(),
+        )
+
+
+def _refuse_blocking(name: str) -> None:
+    for finding in snapshot.findings():
+        if finding.blocking and name in finding.names:
+            raise InvalidError(f"{finding.text} Nothing was stored.", field="value")
+
+
+def _start_job(row: Setting, actor: Actor) -> None:
+    entry = ENTRIES.get(row.name)
+    if entry and entry.starts:
+        queue.enqueue(kinds.get(entry.starts), subject=row.subject, actor=actor)
+
+
+def _details(row: Setting) -> dict[str, Any]:
+    return {"scope": row.scope, "value type": row.value_type}
+
+
+def _log_raised(name: str, actor: Actor) -> None:
+    values = snapshot.plain(snapshot.effective_values())
+    for kind in ROTATIONS:
+        if name in {kind.duration, kind.window} and contradictions.raised(kind, values):
+            hours = contradictions.effective_hours(kind, values)
+            details = {"days": values[kind.duration], "window hours": values[kind.window], "effective hours": hours}
+            row = find(name, Scope.GLOBAL) or find(name, Scope.LOCAL)
+            if row:
+                log.append(Action.RAISED, row.subject, actor=actor, details=details)
+
+
+__all__ = ["DEFAULT_TOKEN", "PROTECTED", "add", "change", "delete", "find", "forget_former", "reset_to_default"]
