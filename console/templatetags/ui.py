@@ -48,7 +48,7 @@ def groups(hex_digest: str, size: int = 4) -> Iterator[str]:
 
 
 @register.simple_tag
-def when(moment: datetime | None, style: str = "", empty: str = "–") -> SafeString | str:
+def when(moment: datetime | None, style: str = "", empty: str = "Not yet") -> SafeString | str:
     """Return a UTC time as <time> with the relative time beside it.
 
     `style`: "" date and minute; "seconds" with seconds; "date" the day alone; "only" without the relative time.
