@@ -93,12 +93,13 @@ def tree(request: HttpRequest) -> list[NavSection]:
 def _item(entry: Entry, request: HttpRequest) -> NavItem | None:
     children = [item for item in (_item(child, request) for child in entry.children) if item]
     if entry.view is None:
-        return NavItem(entry.label, entry.icon, None, False, children) if children else None
+        return NavItem(entry.label, entry.icon, None, current=False, children=children) if children else None
     if not may(request, entry.capability):
         return None
     match = request.resolver_match
     url = reverse(entry.view)
-    return NavItem(entry.label, entry.icon, url, bool(match and match.view_name == entry.view), children)
+    current = bool(match and match.view_name == entry.view)
+    return NavItem(entry.label, entry.icon, url, current, children)
 
 
 def may(request: HttpRequest, capability: Capability) -> bool:

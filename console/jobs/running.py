@@ -40,7 +40,7 @@ class Run:
         return self.job.actor
 
     def progress(self, done: int, total: int, message: str = "") -> None:
-        """Show how far the work is."""
+        """Show how far the work is, and what it has found so far."""
         self._rows().update(done=done, total=total, message=message, result=self.result)
 
     def _rows(self) -> Any:
@@ -75,12 +75,11 @@ class Run:
             "message": message,
             "error_code": error_code,
             "next_step": next_step,
-            "result": self.result,
             "finished_at": now,
             "lease_until": None,
         }
         if state == State.SUCCEEDED:
-            values["done"] = F("total")
+            values |= {"done": F("total"), "result": self.result}
         if self.job.every_s:
             values |= {"state": State.SCHEDULED, "due_at": now + timedelta(seconds=self.job.every_s)}
         ended = self._rows().update(**values)

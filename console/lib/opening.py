@@ -50,7 +50,7 @@ class SealingPair:
     def save(self, private_path: Path, public_path: Path) -> None:
         """Write both halves, the private one with mode 0600; an existing file is never overwritten."""
         for path, content, mode in ((private_path, self._raw, 0o600), (public_path, self.public.raw, 0o644)):
-            with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "w", encoding="ascii") as file:
+            with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "w", encoding="ascii") as file:
                 file.write(content.hex())
                 file.flush()
                 os.fsync(file.fileno())

@@ -25,7 +25,7 @@ class Server(models.Model):
 
     @property
     def subject(self) -> Subject:
-        """This server as the subject of an entry or a job."""
+        """The server as the subject of an entry or a job."""
         return Subject("server", str(self.id), self.fqdn)
 
 
