@@ -1,12 +1,10 @@
 """The edge: who may reach a view, and how the domain's errors become HTTP."""
 
-import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from allauth.account.internal.flows.login import get_authentication_records
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
@@ -14,6 +12,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from console.accounts.models import User
+from console.accounts.recent import is_recent
 from console.activity import log
 from console.allauth_access import ALLAUTH_VIEWS
 from console.lib import htmx
@@ -29,8 +28,6 @@ from console.lib.errors import (
 from console.lib.subject import Subject
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-
-RECENT_SECONDS = 10 * 60
 
 STATUS = {
     NotFoundError: HTTPStatus.NOT_FOUND,
@@ -101,8 +98,10 @@ class AccessMiddleware:
             return _to(request, redirect_to_login(_here(request)).url)
         if capability is None or not request.user.may(capability):
             return self._refuse(request, request.user, capability)
-        if recent and not signed_in_recently(request):
-            return _to(request, f"{reverse('account_reauthenticate')}?{urlencode({'next': _here(request)})}")
+        if recent and not is_recent(request):
+            # A dialog is a page of its own too: come back to it. A form that was sent is entered again.
+            back = request.get_full_path() if request.method == "GET" else _here(request)
+            return _to(request, f"{reverse('account_reauthenticate')}?{urlencode({'next': back})}")
         return None
 
     def _refuse(self, request: HttpRequest, user: User, capability: Capability | None) -> HttpResponse:
@@ -130,12 +129,6 @@ def declaration(request: HttpRequest, view: Callable[..., Any]) -> tuple[Capabil
         return view.capability, bool(getattr(view, "recent", False))
     match = request.resolver_match
     return ALLAUTH_VIEWS.get(match.view_name if match else "", (None, False))
-
-
-def signed_in_recently(request: HttpRequest) -> bool:
-    """Whether the user proved who they are within the last ten minutes."""
-    records = get_authentication_records(request, request.user)
-    return any(time.time() - float(record["at"]) < RECENT_SECONDS for record in records)
 
 
 def refusal(request: HttpRequest, status: HTTPStatus, error: ConsoleError) -> HttpResponse:

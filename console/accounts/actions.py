@@ -12,8 +12,8 @@ class Action(StrEnum):
     USER_REACTIVATED = "accounts.user.reactivated"
     ROLE_GRANTED = "accounts.role.granted"
     ROLE_WITHDRAWN = "accounts.role.withdrawn"
-    PASSWORD_CHANGED = "accounts.password.changed"
-    PASSWORD_RESET = "accounts.password.reset"
+    PASSWORD_CHANGED = "accounts.password.changed"  # noqa: S105 - the name of an act
+    PASSWORD_RESET = "accounts.password.reset"  # noqa: S105
     SIGNED_IN = "accounts.session.signed_in"
     SIGN_IN_FAILED = "accounts.session.sign_in_failed"
     SIGNED_OUT = "accounts.session.signed_out"

@@ -15,7 +15,12 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        """Have the reserved roles exist from the first migration on."""
+        """Have the reserved roles exist from the first migration on, and listen to allauth."""
+        from console import links
+        from console.accounts import factor_log
+
+        links.register("user", "accounts:user")
+        factor_log.connect()
         post_migrate.connect(_ensure_reserved_roles, sender=self)
 
 

@@ -19,7 +19,9 @@ SIGNED_IN = EVERYBODY | {Capability.SIGNED_IN}
 ROLE_NAMES = {RoleKey.ADMINISTRATOR: "Administrator", RoleKey.AUDITOR: "Auditor"}
 
 ROLE_DESCRIPTIONS = {
-    RoleKey.ADMINISTRATOR: "Manages keys, the HSM integration, settings, users and jobs. At least one active user has it.",
+    RoleKey.ADMINISTRATOR: (
+        "Manages keys, the HSM integration, settings, users and jobs. At least one active user has it."
+    ),
     RoleKey.AUDITOR: "Sees everything but secrets, and changes nothing.",
 }
 

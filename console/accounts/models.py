@@ -83,7 +83,7 @@ class User(AbstractBaseUser):
 
     @property
     def actor(self) -> Actor:
-        """This user as text, for the activity log."""
+        """How the activity log names who acts."""
         return Actor(ActorKind.USER, self.username, id=str(self.pk))
 
     @cached_property

@@ -13,10 +13,14 @@ from console.accounts.subjects import user_subject
 from console.activity import log
 from console.lib import clock
 from console.lib.actor import Actor
-from console.lib.errors import InvalidError
+from console.lib.errors import InvalidError, RefusedError
 from console.lib.secret import Secret
 
 FIRST_PASSWORD_LIFETIME = timedelta(hours=24)
+EXPIRED = (
+    "This first password was used already, or is older than 24 hours. An Administrator can set a new one; "
+    "where none can sign in, `manage.py first_password` makes one on the console's host."
+)
 
 
 def set_first(user: User, password: Secret) -> None:
@@ -28,6 +32,15 @@ def set_first(user: User, password: Secret) -> None:
     user.set_password(password.reveal_text())
     user.must_change_password = True
     user.password_expires_at = clock.now() + FIRST_PASSWORD_LIFETIME
+
+
+def spend_first(user: User) -> None:
+    """Let a first password open no second time; raises RefusedError when another sign-in was quicker."""
+    if user.password_expires_at is None:
+        return
+    now = clock.now()
+    if not User.objects.filter(pk=user.pk, password_expires_at__gt=now).update(password_expires_at=now):
+        raise RefusedError(EXPIRED)
 
 
 @transaction.atomic
@@ -51,9 +64,7 @@ def change_own(user: User, password: Secret, *, keep_session: str) -> None:
     user.password_expires_at = None
     user.save(update_fields=["password", "must_change_password", "password_expires_at"])
     ended = sessions.end_all(user, keep=keep_session)
-    log.append(
-        Action.PASSWORD_CHANGED, user_subject(user), actor=user.actor, details={"sessions_ended": ended}
-    )
+    log.append(Action.PASSWORD_CHANGED, user_subject(user), actor=user.actor, details={"sessions_ended": ended})
 
 
 def check(password: Secret, user: User) -> None:

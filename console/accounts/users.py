@@ -38,9 +38,7 @@ def rename(user: User, *, display_name: str, email: str, actor: Actor) -> None:
     user.display_name, user.email = display_name, email
     user.save(update_fields=["display_name", "email"])
     after = {"name": display_name, "email": email}
-    log.append(
-        Action.USER_CHANGED, user_subject(user), actor=actor, details={"before": before, "after": after}
-    )
+    log.append(Action.USER_CHANGED, user_subject(user), actor=actor, details={"before": before, "after": after})
 
 
 def deactivate(user: User, *, actor: Actor) -> None:
@@ -51,9 +49,7 @@ def deactivate(user: User, *, actor: Actor) -> None:
     try:
         _deactivate(user, actor)
     except RefusedError as error:
-        log.refuse(
-            Action.USER_DEACTIVATED, user_subject(user), actor=actor, details={"reason": error.message}
-        )
+        log.refuse(Action.USER_DEACTIVATED, user_subject(user), actor=actor, details={"reason": error.message})
         raise
 
 
