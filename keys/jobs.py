@@ -1,0 +1,126 @@
+"""The job kinds of this app. Every task can begin again where it stopped, so a lost worker means another attempt."""
+
+from console.jobs.kinds import JobKind, OnLost, register, register_periodic
+from keys.cancelling import revocation_cancelled
+
+# A device call ends by its own deadline well within the limit; the lease outlasts the limit (DESIGN §2).
+TIME_LIMIT_S = 150
+LEASE_S = 180
+RETRY_DELAYS_S = (30, 60, 300, 900)
+
+CREATE_ROOT = register(
+    JobKind(
+        name="keys.create-root",
+        label="Create root key",
+        task="keys.create_root",
+        time_limit_s=TIME_LIMIT_S,
+        lease_s=LEASE_S,
+        on_lost=OnLost.RETRY,
+        max_attempts=0,
+        # Longer than the lease: the first look at an unsettled creation comes when no call can be running any more.
+        retry_delays_s=(LEASE_S, 300, 900),
+        cancellable=False,
+    )
+)
+CROSS_CERTIFY = register(
+    JobKind(
+        name="keys.cross-certify",
+        label="Cross-certify root keys",
+        task="keys.cross_certify",
+        time_limit_s=TIME_LIMIT_S,
+        lease_s=LEASE_S,
+        on_lost=OnLost.RETRY,
+        max_attempts=0,
+        retry_delays_s=RETRY_DELAYS_S,
+        retry_by_hand=True,
+        cancellable=False,
+    )
+)
+REMAKE_SUBORDINATES = register(
+    JobKind(
+        name="keys.remake-subordinates",
+        label="Make subordinate keys",
+        task="keys.remake_subordinates",
+        time_limit_s=TIME_LIMIT_S,
+        lease_s=LEASE_S,
+        on_lost=OnLost.RETRY,
+        max_attempts=0,
+        retry_delays_s=RETRY_DELAYS_S,
+        retry_by_hand=True,
+        cancellable=False,
+    )
+)
+REVOKE_ROOT = register(
+    JobKind(
+        name="keys.revoke-root",
+        label="Revoke root key",
+        task="keys.revoke_root",
+        time_limit_s=TIME_LIMIT_S,
+        lease_s=LEASE_S,
+        on_lost=OnLost.RETRY,
+        max_attempts=0,
+        retry_delays_s=RETRY_DELAYS_S,
+        reschedulable=True,
+        on_cancel=revocation_cancelled,
+    )
+)
+DESTROY_KEY = register(
+    JobKind(
+        name="keys.destroy-key",
+        label="Destroy private key",
+        task="keys.destroy_key",
+        time_limit_s=TIME_LIMIT_S,
+        lease_s=LEASE_S,
+        on_lost=OnLost.RETRY,
+        max_attempts=0,
+        retry_delays_s=(*RETRY_DELAYS_S, 3600),
+        retry_by_hand=True,
+        cancellable=False,
+    )
+)
+VERIFY_KEYS = register(
+    JobKind(
+        name="keys.verify",
+        label="Verify keys",
+        task="keys.verify",
+        time_limit_s=TIME_LIMIT_S,
+        lease_s=LEASE_S,
+        on_lost=OnLost.FAIL,
+    )
+)
+ROTATE_DUE = register_periodic(
+    JobKind(
+        name="keys.rotate-due",
+        label="Renewal scan of subordinate keys",
+        task="keys.rotate_due",
+        time_limit_s=60,
+        lease_s=90,
+        on_lost=OnLost.RETRY,
+        housekeeping=True,
+    ),
+    every_s=60,
+)
+RECONCILE = register_periodic(
+    JobKind(
+        name="keys.reconcile",
+        label="Look for unsettled keys",
+        task="keys.reconcile",
+        time_limit_s=TIME_LIMIT_S,
+        lease_s=LEASE_S,
+        on_lost=OnLost.RETRY,
+        housekeeping=True,
+    ),
+    every_s=60,
+)
+SIGN_LOG_HEAD = register_periodic(
+    JobKind(
+        name="keys.sign-log-head",
+        label="Sign the head of the activity log",
+        task="keys.sign_log_head",
+        time_limit_s=60,
+        lease_s=90,
+        on_lost=OnLost.RETRY,
+        housekeeping=True,
+    ),
+    every_s=60,
+)

@@ -1,0 +1,27 @@
+"""How far a change of roots has got with each component (KEY-57). This server's own keys stand here; the rest joins
+through `keys.readiness`."""
+
+from console.servers.models import Server
+from keys import readiness
+from keys.models.root import Root
+from keys.models.subordinate import Subordinate
+from keys.purposes import OWN_SUBORDINATES, PURPOSES
+from keys.readiness import Component
+
+
+def components(server: Server) -> list[Component]:
+    """Return every known component with its state towards the newest root of the server."""
+    newest = Root.objects.numbered(server).first()
+    if newest is None:
+        return []
+    active = {key.purpose: key for key in Subordinate.objects.active(server).select_related("root")}
+    own = [_own(str(PURPOSES[purpose].label), active.get(purpose), newest) for purpose in OWN_SUBORDINATES]
+    return [*own, *readiness.components(newest)]
+
+
+def _own(label: str, key: Subordinate | None, newest: Root) -> Component:
+    if key is None:
+        return Component(label, "own key", done=False, state="not made yet")
+    if key.root_id == newest.pk:
+        return Component(label, "own key", done=True, state=f"signed by {newest.short_name}")
+    return Component(label, "own key", done=False, state=f"still signed by {key.root.short_name}")

@@ -1,0 +1,211 @@
+"""Plan the revocation of a root: what it would do, and the job that does it (`keys.revoking` in the worker)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from console.activity import log
+from console.activity.models import Outcome
+from console.jobs import queue
+from console.jobs.models import Job
+from console.lib import clock
+from console.lib.actor import Actor
+from console.lib.digest import canonical_json, sha256_hex, timestamp
+from console.lib.errors import ConsoleError, InvalidError
+from console.servers.current import current
+from keys import readiness
+from keys.actions import Action
+from keys.errors import ConsequencesChangedError, RevocationRefusedError
+from keys.jobs import REVOKE_ROOT
+from keys.models.root import RevocationReason, Root, RootCounter
+from keys.models.subordinate import Subordinate, SubordinateState
+from keys.propagation import components
+from keys.purposes import PURPOSES, Purpose
+from keys.readiness import Consequence
+from keys.standing import Standing
+
+ADVISED_WAIT = timedelta(days=7)  # HSI-24, KEY-35: a recommendation, not a rule (AMB-29)
+# A job that is due counts as due for the whole minute in which its date was typed.
+SOONEST = timedelta(minutes=1)
+LATEST = timedelta(days=366)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an administrator decided. `due_at` None means now; `seen` is the digest of the consequences shown."""
+
+    reason: RevocationReason
+    note: str
+    seen: str
+    due_at: datetime | None = None
+
+
+def consequences(root: Root, standing: Standing) -> tuple[Consequence, ...]:
+    """Return what revoking `root` does, as it stands now."""
+    return (
+        _replacement(root, standing),
+        *_subordinates(root),
+        _unfinished(standing),
+        *readiness.consequences(root),
+        _private_key(root),
+    )
+
+
+def digest(lines: Sequence[Consequence]) -> str:
+    """Return a digest that changes exactly when the lines do; the dialog sends it back."""
+    return sha256_hex(
+        canonical_json([[line.term, line.text, timestamp(line.at) if line.at else ""] for line in lines])
+    )
+
+
+def early_warning(root: Root, standing: Standing, due_at: datetime) -> str:
+    """Return why the date is early (HSI-25); empty when the replacement is a week old by then."""
+    new = standing.replacement(root)
+    if new is None or new.activated_at is None or due_at >= new.activated_at + ADVISED_WAIT:
+        return ""
+    unfinished = sum(not component.done for component in components(standing.server))
+    return (
+        f"{new.short_name} will be less than a week old. Components that have not moved to it by then need more "
+        f"processing and network traffic after the revocation; {unfinished} of those known today have not finished."
+    )
+
+
+def request(root: Root, plan: Plan, *, actor: Actor) -> Job:
+    """Queue or schedule the revocation, or move the one that is planned; return its job.
+
+    Raises RevocationRefusedError when the root may not be revoked, ConsequencesChangedError when what was shown no
+    longer holds, InvalidError for a date out of range. A refusal is recorded.
+    """
+    try:
+        with transaction.atomic():
+            return _request(root, plan, actor)
+    except ConsequencesChangedError:
+        raise
+    except ConsoleError as error:
+        details = {"reason": error.message}
+        log.refuse(Action.ROOT_REVOCATION_REQUESTED, root.subject, actor=actor, details=details)
+        raise
+
+
+def _request(root: Root, plan: Plan, actor: Actor) -> Job:
+    server = current()
+    RootCounter.lock(server)
+    standing = Standing.read(server)
+    root = next((each for each in standing.roots if each.pk == root.pk), root)
+    if refusal := standing.refusal(root) or standing.uncertified(root, plan.reason):
+        raise RevocationRefusedError(f"{refusal} Nothing was revoked.")
+    if plan.seen != digest(consequences(root, standing)):
+        raise ConsequencesChangedError(
+            "What this revocation does has changed since the dialog was shown. Nothing was revoked.",
+            next_step="Read the consequences again and confirm them.",
+        )
+    _check_date(plan.due_at)
+    job = _job(root, plan, standing.pending.get(root.pk), actor)
+    _record(root, plan, job, actor)
+    return job
+
+
+def _job(root: Root, plan: Plan, planned: Job | None, actor: Actor) -> Job:
+    params = {"reason": str(plan.reason), "note": plan.note}
+    if planned is None:
+        return queue.enqueue(REVOKE_ROOT, subject=root.subject, actor=actor, due_at=plan.due_at, params=params)
+    if plan.due_at is None:
+        queue.run_now(planned, actor=actor)
+    else:
+        queue.reschedule(planned, plan.due_at, actor=actor)
+    Job.objects.filter(pk=planned.pk).update(params=params)
+    return planned
+
+
+def _record(root: Root, plan: Plan, job: Job, actor: Actor) -> None:
+    details: dict[str, Any] = {
+        "fingerprint": root.fingerprint,
+        "reason": str(plan.reason),
+        "note": plan.note,
+        "job": str(job.id),
+    }
+    if plan.due_at is None:
+        log.append(
+            Action.ROOT_REVOCATION_REQUESTED, root.subject, actor=actor, outcome=Outcome.REQUESTED, details=details
+        )
+        return
+    details["due"] = timestamp(plan.due_at)
+    log.append(
+        Action.ROOT_REVOCATION_SCHEDULED, root.subject, actor=actor, outcome=Outcome.REQUESTED, details=details
+    )
+
+
+def schedule_in_a_week(root: Root, *, actor: Actor) -> Job:
+    """Schedule the revocation of a replaced root for a week after its replacement: the one-click offer (MIS-10)."""
+    standing = Standing.read(current())
+    due_at = offered_date(root, standing)
+    seen = digest(consequences(root, standing))
+    return request(root, Plan(RevocationReason.POLICY, "", seen, due_at), actor=actor)
+
+
+def offered_date(root: Root, standing: Standing) -> datetime:
+    """Return a week after the replacement became active, or a week from now when that has passed."""
+    now = clock.now()
+    new = standing.replacement(root)
+    made = new.activated_at if new and new.activated_at else now
+    due_at = made + ADVISED_WAIT
+    return (due_at if due_at > now + SOONEST else now + ADVISED_WAIT).replace(second=0, microsecond=0)
+
+
+def offers(standing: Standing) -> list[tuple[Root, datetime]]:
+    """Return the roots whose revocation can be scheduled in one click, oldest first, with the date."""
+    ready = [
+        root
+        for root in standing.roots
+        if root.is_active
+        and root.pk not in standing.pending
+        and not standing.refusal(root)
+        and not standing.uncertified(root, RevocationReason.POLICY)
+    ]
+    return [(root, offered_date(root, standing)) for root in sorted(ready, key=lambda root: root.number or 0)]
+
+
+def _check_date(due_at: datetime | None) -> None:
+    if due_at is None:
+        return
+    now = clock.now()
+    if due_at < now:
+        raise InvalidError("That time has passed. Choose a later one, or revoke now.", field="due_at")
+    if due_at > now + LATEST:
+        raise InvalidError("Choose a date within a year.", field="due_at")
+
+
+def _replacement(root: Root, standing: Standing) -> Consequence:
+    new = standing.replacement(root)
+    if new is None:
+        return Consequence("Replacement", "none", bad=True)
+    return Consequence("Replacement", f"{new.name}, in use since", at=new.activated_at)
+
+
+def _subordinates(root: Root) -> Iterator[Consequence]:
+    below = list(
+        Subordinate.objects.filter(root=root, state__in=(SubordinateState.ACTIVE, SubordinateState.RETIRED))
+    )
+    active = sorted(PURPOSES[Purpose(key.purpose)].label for key in below if key.state == SubordinateState.ACTIVE)
+    if active:
+        text = f"{', '.join(active)}: this server stops working with them until new ones are made"
+        yield Consequence("Still in use below it", text, bad=True)
+    plural = "key becomes" if len(below) == 1 else "keys become"
+    yield Consequence("Subordinate keys", f"{len(below)} {plural} invalid and {'is' if len(below) == 1 else 'are'} listed in a last CRL")
+
+
+def _unfinished(standing: Standing) -> Consequence:
+    every = components(standing.server)
+    unfinished = [component.name for component in every if not component.done]
+    if not unfinished:
+        return Consequence("Components", f"all {len(every)} known ones have moved to the newest key")
+    return Consequence(
+        "Components", f"{len(unfinished)} of {len(every)} have not moved yet: {', '.join(unfinished)}", bad=True
+    )
+
+
+def _private_key(root: Root) -> Consequence:
+    return Consequence("Private key", f"is destroyed in {root.store_label}, for good")
