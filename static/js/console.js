@@ -149,6 +149,7 @@
     // A menu that held the opener has closed by now: its button takes the focus.
     const back = from?.closest("[popover]") ? $(`[popovertarget="${from.closest("[popover]").id}"]`) : from;
     dialog.showModal();
+    $("h2", dialog)?.focus();
     dialog.addEventListener("close", () => { dialog.remove(); (back?.isConnected ? back : $("#main")).focus(); });
   }
 
