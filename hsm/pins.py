@@ -1,0 +1,155 @@
+"""Each entered PIN is tried once on a token. Worker only.
+
+Tokens lock after a few wrong PINs, and a module that is logged in does not notice a wrong one (HSM.md §1). So every
+attempt is claimed in a row before it is made; a PIN that was rejected, under whatever setting, is refused here and
+does not reach the token again until it is entered anew.
+"""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from console.lib import clock
+from console.lib.opening import worker_pair
+from console.lib.secret import Secret
+from hsm.device.errors import DeadlineError, HostLostError, PinError
+from hsm.errors import PinBusyError, PinRejectedError
+from hsm.models import PinState, PinTrial
+
+# Longer than any login may take: the deadline of the device layer and its respawn.
+CLAIM_LASTS = timedelta(seconds=60)
+WAIT_FOR_OTHER_S = 30
+POLL_S = 0.05
+INTERRUPTED_AT_MOST = 2
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A token, as HSM.md §7 tells tokens apart."""
+
+    module_path: str
+    label: str
+    serial: str
+
+    def where(self) -> dict[str, str]:
+        """Return the filter of rows about this token."""
+        return {"module_path": self.module_path, "label": self.label, "serial": self.serial}
+
+
+@dataclass(frozen=True)
+class EnteredPin:
+    """A PIN with the version of the entry it came from; `source` is the setting that holds it, or the token."""
+
+    secret: Secret = field(repr=False)
+    version: str
+    entered_at: datetime
+    source: str
+
+
+def rejected(token: Identity, version: str) -> bool:
+    """Whether the token rejected this entry."""
+    return PinTrial.objects.filter(**token.where(), pin_version=version, state=PinState.REJECTED).exists()
+
+
+def accepted(token: Identity, version: str) -> bool:
+    """Whether the token accepted this entry when it was last tried."""
+    return PinTrial.objects.filter(**token.where(), pin_version=version, state=PinState.ACCEPTED).exists()
+
+
+@contextmanager
+def trial(token: Identity, pin: EnteredPin) -> Iterator[None]:
+    """Claim one attempt; the body makes it, and ends as soon as the token has answered.
+
+    Raises PinRejectedError (before the attempt when it is known, or in place of the body's PinError), PinBusyError.
+    """
+    row = _claim(token, pin)
+    try:
+        yield
+    except PinError as error:
+        if not error.attempted:
+            _settle(row, PinState.ACCEPTED if row.state == PinState.ACCEPTED else None)
+            raise
+        _settle(row, PinState.REJECTED, code=error.code)
+        raise _rejection(token, pin, error.message, error.code, error.next_step) from error
+    except (DeadlineError, HostLostError):
+        # Nobody knows whether the token counted it: the claim stays as an interrupted one.
+        PinTrial.objects.filter(pk=row.pk).update(claimed_at=clock.now() - CLAIM_LASTS)
+        raise
+    except BaseException:
+        _settle(row, PinState.ACCEPTED if row.state == PinState.ACCEPTED else None)
+        raise
+    _settle(row, PinState.ACCEPTED)
+
+
+def _claim(token: Identity, pin: EnteredPin) -> PinTrial:
+    """Return the row as it was before the claim."""
+    give_up = time.monotonic() + WAIT_FOR_OTHER_S
+    while True:
+        row = _claim_now(token, pin)
+        if row is not None:
+            return row
+        if time.monotonic() > give_up:
+            raise PinBusyError(f"Another worker is trying the PIN of token “{token.label}”. This one was not tried.")
+        time.sleep(POLL_S)
+
+
+@transaction.atomic
+def _claim_now(token: Identity, pin: EnteredPin) -> PinTrial | None:
+    """Claim, or return None while somebody else's attempt is under way."""
+    now = clock.now()
+    mark = _mark(token, pin.secret)
+    row, is_new = PinTrial.objects.select_for_update().get_or_create(
+        **token.where(),
+        pin_version=pin.version,
+        defaults={"pin_mark": mark, "state": PinState.TRYING, "claimed_at": now},
+    )
+    same = PinTrial.objects.filter(**token.where(), pin_mark=mark, state=PinState.REJECTED)
+    # The same PIN, entered under two settings, would be two wrong tries for the token.
+    if row.state == PinState.REJECTED or same.filter(claimed_at__gt=pin.entered_at).exists():
+        raise _rejection(
+            token, pin, f"Token “{token.label}” rejected this PIN before.", row.code or "CKR_PIN_INCORRECT"
+        )
+    if is_new:
+        return row
+    if row.state == PinState.TRYING:
+        if now - row.claimed_at < CLAIM_LASTS:
+            return None
+        if row.interrupted >= INTERRUPTED_AT_MOST:
+            raise _rejection(
+                token, pin, f"Token “{token.label}” did not answer to this PIN {row.interrupted + 1} times.", row.code
+            )
+        row.interrupted += 1
+    PinTrial.objects.filter(pk=row.pk).update(
+        state=PinState.TRYING, claimed_at=now, interrupted=row.interrupted, pin_mark=mark
+    )
+    return row
+
+
+def _settle(row: PinTrial, state: PinState | None, *, code: str = "") -> None:
+    rows = PinTrial.objects.filter(pk=row.pk)
+    if state is None:
+        rows.delete()
+        return
+    rows.update(state=state, code=code, claimed_at=clock.now(), interrupted=0)
+
+
+def _mark(token: Identity, secret: Secret) -> str:
+    """Return a digest that only this server's worker can compute: equal for equal PINs of one token."""
+    key = worker_pair().derive("pin mark").reveal_bytes()
+    token_name = "\0".join((token.module_path, token.label, token.serial)).encode()
+    return hmac.new(key, token_name + b"\0" + secret.reveal_bytes(), hashlib.sha256).hexdigest()
+
+
+def _rejection(token: Identity, pin: EnteredPin, message: str, code: str, next_step: str = "") -> PinRejectedError:
+    return PinRejectedError(
+        f"{message} It is not tried again, so that the token does not lock.",
+        code=code,
+        next_step=next_step
+        or f"Enter the right PIN of “{token.label}” in {pin.source}. The console tries it once after that.",
+    )
