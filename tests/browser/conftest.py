@@ -1,0 +1,69 @@
+"""Chromium over a live server. One browser for the run; a page of its own, signed in or not, for each test."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from console.accounts.models import User
+from tests.browser.judging import DESKTOP
+
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WAIT_MS = 15_000
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, driven by Playwright."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert path, "Chromium is missing; ./run test installs it."
+    # Playwright keeps an event loop in this thread, which makes Django refuse every query of a fixture.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def open_page(chromium: Browser, live_server: LiveServer, as_user: Callable[..., Client]) -> Iterator[OpenPage]:
+    """Return a function that opens a new page: `open_page(user, scheme="dark", viewport=PHONE, script=False)`."""
+    contexts = []
+
+    def make(
+        user: User | None = None, *, scheme: str = "light", viewport: ViewportSize | None = None, script: bool = True
+    ) -> Page:
+        context = chromium.new_context(
+            base_url=live_server.url,
+            color_scheme=scheme,  # type: ignore[arg-type]
+            viewport=viewport or DESKTOP,
+            java_script_enabled=script,
+            reduced_motion="reduce",
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        context.set_default_timeout(WAIT_MS)
+        contexts.append(context)
+        if user:
+            session = as_user(user).cookies["sessionid"].value
+            context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        return context.new_page()
+
+    yield make
+    for context in contexts:
+        context.close()

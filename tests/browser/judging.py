@@ -1,0 +1,72 @@
+"""What a page must pass: accessibility, no sideways scroll, a silent console, and a look at it in pictures."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import ConsoleMessage, Page
+
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Chromium reports every answer of 400 and more; a form that is refused with 422 is no fault of the page.
+EXPECTED = re.compile(r"the server responded with a status of 4(03|04|09|22|29) ")
+
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+def axe(page: Page) -> None:
+    """Fail with a readable list unless axe-core finds nothing against WCAG 2.2 AA or its best practices."""
+    found = Axe().run(page, options={"runOnly": AXE_TAGS})
+    assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
+
+
+def no_sideways_scroll(page: Page) -> None:
+    """Fail when the page is wider than its window; wide parts scroll in a region of their own."""
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= page.evaluate("innerWidth"), f"{page.url} is {width} pixels wide"
+
+
+def one_heading(page: Page) -> None:
+    """Fail unless the page has exactly one h1, and it says something."""
+    texts = [text.strip() for text in page.locator("h1").all_inner_texts()]
+    assert len(texts) == 1, f"{page.url} has the headings {texts}"
+    assert texts[0], f"{page.url} has an empty heading"
+
+
+def shots(page: Page, name: str) -> None:
+    """Write pictures at 1440 (light, dark) and 390 into the folder KEYSTEAD_SHOTS, or a temporary one."""
+    folder = Path(os.environ.get("KEYSTEAD_SHOTS") or tempfile.mkdtemp(prefix="keystead-shots-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    for label, scheme, size in (("light", "light", DESKTOP), ("dark", "dark", DESKTOP), ("phone", "light", PHONE)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size(size)
+        page.screenshot(path=folder / f"{name}-{label}.png", full_page=True)
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(DESKTOP)
+
+
+@contextmanager
+def silent(page: Page) -> Iterator[list[str]]:
+    """Fail when the console gets an error or a policy violation, or a script throws, while the body runs."""
+    said: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        violates = "Content Security Policy" in message.text
+        if violates or (message.type == "error" and not EXPECTED.search(message.text)):
+            said.append(f"{page.url}: {message.text}")
+
+    def thrown(error: Exception) -> None:
+        said.append(f"{page.url}: {error}")
+
+    page.on("console", heard)
+    page.on("pageerror", thrown)
+    try:
+        yield said
+    finally:
+        page.remove_listener("console", heard)
+        page.remove_listener("pageerror", thrown)
+    assert not said, "\n".join(said)
