@@ -6,16 +6,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Page, ViewportSize
 
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # Chromium reports every answer of 400 and more; a form that is refused with 422 is no fault of the page.
 EXPECTED = re.compile(r"the server responded with a status of 4(03|04|09|22|29) ")
 
-DESKTOP = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESKTOP = ViewportSize(width=1440, height=900)
+PHONE = ViewportSize(width=390, height=844)
+LIGHT: Literal["light"] = "light"
+DARK: Literal["dark"] = "dark"
 
 
 def axe(page: Page) -> None:
@@ -41,7 +44,7 @@ def shots(page: Page, name: str) -> None:
     """Write pictures at 1440 (light, dark) and 390 into the folder KEYSTEAD_SHOTS, or a temporary one."""
     folder = Path(os.environ.get("KEYSTEAD_SHOTS") or tempfile.mkdtemp(prefix="keystead-shots-"))
     folder.mkdir(parents=True, exist_ok=True)
-    for label, scheme, size in (("light", "light", DESKTOP), ("dark", "dark", DESKTOP), ("phone", "light", PHONE)):
+    for label, scheme, size in (("light", LIGHT, DESKTOP), ("dark", DARK, DESKTOP), ("phone", LIGHT, PHONE)):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size(size)
         page.screenshot(path=folder / f"{name}-{label}.png", full_page=True)
