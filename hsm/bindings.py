@@ -73,7 +73,12 @@ def configured(key: str) -> Wanted:
             f"Neither Keys.{key}.HSMTokenName nor Keys.{key}.HSMTokenID is set, so no token is named.",
             next_step="Add one of the two.",
         )
-    return Wanted(key, os.path.realpath(module_path), label, slot_id)
+    return Wanted(key, real_path(module_path), label, slot_id)
+
+
+def real_path(module_path: str) -> str:
+    """Return the path by which a module is known; one that is not absolute stays, and is refused by the device."""
+    return os.path.realpath(module_path) if module_path.startswith("/") else module_path
 
 
 def configured_pin(key: str) -> EnteredPin:
@@ -87,10 +92,23 @@ def configured_pin(key: str) -> EnteredPin:
 
 @contextmanager
 def logged_in(token: TokenInfo, pin: EnteredPin) -> Iterator[Device]:
-    """Open a token that was just listed; raises TokenChoiceError when its flags forbid a login."""
+    """Open a token that was just listed, so that its flags are known before the PIN is tried.
+
+    Raises TokenChoiceError when they forbid a login, PinRejectedError, or a DeviceError.
+    """
     identity = Identity(token.module, token.label, token.serial)
     refuse_unusable(token, proven=pins.accepted(identity, pin.version))
-    with _opened(identity, pin) as device:
+    with ExitStack() as stack:
+        try:
+            with pins.trial(identity, pin):
+                device = stack.enter_context(
+                    opening.open_token(
+                        token.module, label=token.label, serial=token.serial, pin=pin.secret, pin_version=pin.version
+                    )
+                )
+        except PinRejectedError as error:
+            _record_rejection(token, pin, error)
+            raise
         yield device
 
 
@@ -98,14 +116,14 @@ def logged_in(token: TokenInfo, pin: EnteredPin) -> Iterator[Device]:
 def open_binding(binding: TokenBinding) -> Iterator[Device]:
     """Open the token of a binding, with the newest PIN that was entered for it and not rejected.
 
-    Raises BindingForgottenError, PinRejectedError or a DeviceError.
+    Raises BindingForgottenError, TokenChoiceError, PinRejectedError or a DeviceError.
     """
     binding.refresh_from_db()
-    identity = Identity(binding.module_path, binding.label, binding.serial)
     pin = newest_pin(binding)
-    with _opened(identity, pin) as device:
-        if pin.version != binding.pin_version:
-            adopt(device.token(), pin)
+    token = opening.find_token(binding.module_path, label=binding.label, serial=binding.serial)
+    with logged_in(token, pin) as device:
+        if (pin.version, str(token.slot_id)) != (binding.pin_version, binding.slot_id):
+            adopt(token, pin)
             binding.refresh_from_db()
         yield device
 
@@ -170,28 +188,8 @@ def _put_pin(binding: TokenBinding, pin: EnteredPin) -> None:
     binding.save()
 
 
-@contextmanager
-def _opened(token: Identity, pin: EnteredPin) -> Iterator[Device]:
-    with ExitStack() as stack:
-        try:
-            with pins.trial(token, pin):
-                device = stack.enter_context(
-                    opening.open_token(
-                        token.module_path,
-                        label=token.label,
-                        serial=token.serial,
-                        pin=pin.secret,
-                        pin_version=pin.version,
-                    )
-                )
-        except PinRejectedError as error:
-            _record_rejection(token, pin, error)
-            raise
-        yield device
-
-
-def _record_rejection(token: Identity, pin: EnteredPin, error: PinRejectedError) -> None:
+def _record_rejection(token: TokenInfo, pin: EnteredPin, error: PinRejectedError) -> None:
     subject = Subject("token", token.serial, token.label)
-    details = {"setting": pin.source, "code": error.code, "module": token.module_path}
+    details = {"setting": pin.source, "code": error.code, "module": token.module}
     with transaction.atomic():
         log.append(Action.PIN_REJECTED, subject, actor=WORKER, outcome=Outcome.FAILED, details=details)

@@ -27,6 +27,7 @@ CLAIM_LASTS = timedelta(seconds=60)
 WAIT_FOR_OTHER_S = 30
 POLL_S = 0.05
 INTERRUPTED_AT_MOST = 2
+THE_PIN_IS_WRONG = frozenset({"CKR_PIN_INCORRECT", "CKR_PIN_INVALID", "CKR_PIN_LEN_RANGE"})
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ def trial(token: Identity, pin: EnteredPin) -> Iterator[None]:
     try:
         yield
     except PinError as error:
-        if not error.attempted:
-            _settle(row, PinState.ACCEPTED if row.state == PinState.ACCEPTED else None)
+        if error.code not in THE_PIN_IS_WRONG:
+            _release(row)
             raise
         _settle(row, PinState.REJECTED, code=error.code)
         raise _rejection(token, pin, error.message, error.code, error.next_step) from error
@@ -82,7 +83,7 @@ def trial(token: Identity, pin: EnteredPin) -> Iterator[None]:
         PinTrial.objects.filter(pk=row.pk).update(claimed_at=clock.now() - CLAIM_LASTS)
         raise
     except BaseException:
-        _settle(row, PinState.ACCEPTED if row.state == PinState.ACCEPTED else None)
+        _release(row)
         raise
     _settle(row, PinState.ACCEPTED)
 
@@ -131,18 +132,22 @@ def _claim_now(token: Identity, pin: EnteredPin) -> PinTrial | None:
     return row
 
 
-def _settle(row: PinTrial, state: PinState | None, *, code: str = "") -> None:
-    rows = PinTrial.objects.filter(pk=row.pk)
-    if state is None:
-        rows.delete()
-        return
-    rows.update(state=state, code=code, claimed_at=clock.now(), interrupted=0)
+def _settle(row: PinTrial, state: PinState, *, code: str = "") -> None:
+    PinTrial.objects.filter(pk=row.pk).update(state=state, code=code, claimed_at=clock.now(), interrupted=0)
+
+
+def _release(row: PinTrial) -> None:
+    """Give the claim back: the token did not see the PIN, or said nothing about it (a locked token)."""
+    if row.state == PinState.ACCEPTED:
+        _settle(row, PinState.ACCEPTED)
+    else:
+        PinTrial.objects.filter(pk=row.pk).delete()
 
 
 def _mark(token: Identity, secret: Secret) -> str:
     """Return a digest that only this server's worker can compute: equal for equal PINs of one token."""
     key = worker_pair().derive("pin mark").reveal_bytes()
-    token_name = "\0".join((token.module_path, token.label, token.serial)).encode()
+    token_name = f"{token.module_path}\0{token.label}\0{token.serial}".encode()
     return hmac.new(key, token_name + b"\0" + secret.reveal_bytes(), hashlib.sha256).hexdigest()
 
 
