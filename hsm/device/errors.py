@@ -1,0 +1,81 @@
+"""What a device raises. The facts about each code are data, in `codes.py`.
+
+`message` says what happened and what did not change, `next_step` what to do, `code` is a PKCS#11 return value
+(`CKR_…`) or one of our own names. `outcome_unknown` means that the device may have done it all the same.
+"""
+
+from enum import StrEnum
+
+
+class ErrorClass(StrEnum):
+    """Who can do something about it, and whether trying again makes sense."""
+
+    CALLER = "caller"  # the request is wrong: show it, do not retry
+    OPERATOR = "operator"  # the token or its set-up needs a person
+    RETRY_NEW_SESSION = "retry on a new session"  # retried once already when it is raised
+    DEVICE = "device"  # the device, its module or its host failed: a later attempt may work
+
+
+class DeviceError(Exception):
+    """Base of all; also stands for a return value that has no class of its own."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        error_class: ErrorClass = ErrorClass.DEVICE,
+        next_step: str = "",
+        outcome_unknown: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.error_class = error_class
+        self.next_step = next_step
+        self.outcome_unknown = outcome_unknown
+
+
+class PinError(DeviceError):
+    """The token refused the PIN, or the PIN could not be tried. It is never tried again by itself.
+
+    `attempted` says whether the token saw it.
+    """
+
+    attempted = True
+
+
+class TokenNotFoundError(DeviceError):
+    """No token, more than one, or another one than was named."""
+
+
+class KeyExistsError(DeviceError):
+    """The token already holds an object with this CKA_ID; nothing was made."""
+
+
+class KeyMissingError(DeviceError):
+    """The token answers, and the private key is not there."""
+
+
+class ModuleError(DeviceError):
+    """The PKCS#11 module cannot be loaded or used."""
+
+
+class DeadlineError(DeviceError):
+    """The device did not answer in time; its host process was ended."""
+
+
+class HostLostError(DeviceError):
+    """The module host ended in the middle of a call: the module crashed, or somebody killed it."""
+
+
+class BreakerOpenError(DeviceError):
+    """The device failed several times in a row and is left alone for a while; nothing was tried."""
+
+
+class StoreError(DeviceError):
+    """pki.db cannot be used: missing, damaged, full, or not to be opened with what is at hand."""
+
+
+class StoreLockedError(StoreError):
+    """None of the given passwords opens pki.db; nothing was changed."""

@@ -1,0 +1,126 @@
+"""The module host: `python -m hsm.device.host SOCKET_FD LIFELINE_FD`, one loaded PKCS#11 module, one call at a time.
+
+It is a process of its own because a module can hang, crash or corrupt memory, and nothing but SIGKILL stops it. It
+reads the next request only after it has answered the last one: that is the lock that modules need, which are not safe
+with several threads when initialised without OS locking.
+"""
+
+import ctypes
+import fcntl
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+from hsm.device import wire
+from hsm.device.pkcs11 import Module, ModuleFault
+
+PR_SET_DUMPABLE = 4  # linux/prctl.h
+F_SETSIG = 10  # asm-generic/fcntl.h; Python's fcntl does not name it
+
+
+def die_with_parent(lifeline: int) -> None:
+    """Have the kernel send SIGKILL to this process when the other end of the pipe closes.
+
+    A signal from the kernel also ends a process whose C call hangs with the GIL held, where a thread would not run;
+    PR_SET_PDEATHSIG would fire when the *thread* ends that started us.
+    """
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC | os.O_NONBLOCK)
+    try:
+        alive = os.read(lifeline, 1) != b""
+    except BlockingIOError:
+        alive = True
+    if not alive:  # it closed before we asked for the signal
+        os._exit(1)
+
+
+def keep_memory_private() -> None:
+    """No core dump and no debugger of the same user: the memory of a module may hold keys."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+class Host:
+    """Answers requests with the one module it loads."""
+
+    def __init__(self) -> None:
+        self._module: Module | None = None
+
+    def answer(self, request: wire.Request) -> Iterator[wire.Reply]:
+        """Yield the reply, or its parts; a failure is a reply too."""
+        try:
+            yield from self._replies(request)
+        except ModuleFault as fault:
+            yield wire.Failed(fault.code, fault.detail, fault.outcome_unknown)
+
+    def _replies(self, request: wire.Request) -> Iterator[wire.Reply]:
+        match request:
+            case wire.Load(path=path):
+                self._module = Module(path)
+                yield self._module.info()
+            case wire.Reset():
+                self.module.reset()
+                yield wire.Done()
+            case wire.ListTokens():
+                yield wire.Tokens(self.module.tokens())
+            case wire.Login(label=label, serial=serial, pin=pin):
+                yield wire.LoggedIn(self.module.login(label, serial, pin))
+            case wire.Generate():
+                yield wire.Found(self.module.generate(request))
+            case wire.Find(key_id=key_id):
+                yield wire.Found(self.module.find(key_id))
+            case wire.Sign():
+                yield wire.Signed(self.module.sign(request.key_id, request.digest, request.scheme))
+            case wire.Destroy(key_id=key_id):
+                self.module.destroy(key_id)
+                yield wire.Done()
+            case wire.ListKeys():
+                yield from self._listing()
+            case wire.ListMechanisms():
+                yield wire.Mechanisms(self.module.mechanisms())
+
+    def _listing(self) -> Iterator[wire.Reply]:
+        keys = self.module.list_keys()
+        for start in range(0, max(len(keys), 1), wire.KEYS_PER_FRAME):
+            end = start + wire.KEYS_PER_FRAME
+            yield wire.Keys(keys[start:end], more=end < len(keys))
+
+    @property
+    def module(self) -> Module:
+        """The loaded module."""
+        if self._module is None:
+            raise ModuleFault("HOST_PROTOCOL", "No module is loaded.")
+        return self._module
+
+
+def serve(channel: wire.Channel) -> None:
+    """Answer until the worker closes its end."""
+    host = Host()
+    channel.send(wire.Ready())
+    while True:
+        request = channel.receive_request()
+        for reply in host.answer(request):
+            channel.send(reply)
+        del request
+
+
+def main() -> None:
+    """Run the host on the two descriptors that the worker passed."""
+    die_with_parent(int(sys.argv[2]))
+    keep_memory_private()
+    # A worker that is stopped by Ctrl-C decides itself when its hosts end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    channel = wire.Channel(socket.socket(fileno=int(sys.argv[1])))
+    try:
+        serve(channel)
+    except (EOFError, wire.ProtocolError):
+        # Without interpreter shutdown: the destructors of a module may hang.
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

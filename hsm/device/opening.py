@@ -1,0 +1,134 @@
+"""Open a token, or see what tokens there are. For the worker only: it needs the PIN and a module host.
+
+with open_token(path, label="root", serial="9b29…", pin=pin, pin_version="3", deadline_s=20) as device:
+    spki_der = device.generate_key_pair(key_id, KeySpec.EC_P384, "Root 1")
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from hsm.device import wire
+from hsm.device.base import ModuleInfo, SecretLike, TokenInfo
+from hsm.device.codes import error_for
+from hsm.device.pool import pool
+from hsm.device.seat import HostKey, Seat, listing_key
+from hsm.device.token import TokenDevice, token_info
+
+DEADLINE_S = 20.0
+
+
+def real_module_path(module_path: str) -> str:
+    """Return the path without symbolic links, as modules are known by. Raises ModuleError MODULE_NOT_FOUND."""
+    try:
+        path = Path(module_path).resolve(strict=True)
+    except (OSError, ValueError) as error:
+        raise error_for("MODULE_NOT_FOUND", detail=_reason(error)) from error
+    if not module_path.startswith("/") or not path.is_file():
+        raise error_for("MODULE_NOT_FOUND", detail="It has to be the absolute path of a file.")
+    return str(path)
+
+
+def read_module(
+    module_path: str, *, deadline_s: float = DEADLINE_S, environment: Mapping[str, str] | None = None
+) -> ModuleInfo:
+    """Load a module, or use the loaded one, and return what it says about itself. Raises DeviceError."""
+    path = real_module_path(module_path)
+    with _listing_seat(path, deadline_s, environment) as seat:
+        if seat.loaded is None:
+            raise error_for("HOST_PROTOCOL")
+        return ModuleInfo(path, *_described(seat.loaded))
+
+
+def list_tokens(
+    module_path: str, *, deadline_s: float = DEADLINE_S, environment: Mapping[str, str] | None = None
+) -> tuple[TokenInfo, ...]:
+    """Return every token that the module has now, uninitialised ones included. Needs no PIN. Raises DeviceError."""
+    path = real_module_path(module_path)
+    with _listing_seat(path, deadline_s, environment) as seat:
+        reply = seat.call(wire.ListTokens(), deadline_s, context="Listing the tokens failed.")
+        if not isinstance(reply, wire.Tokens):
+            raise error_for("HOST_PROTOCOL")
+        return tuple(token_info(part, path) for part in reply.tokens)
+
+
+def find_token(
+    module_path: str,
+    *,
+    label: str | None = None,
+    serial: str | None = None,
+    slot_id: int | None = None,
+    deadline_s: float = DEADLINE_S,
+    environment: Mapping[str, str] | None = None,
+) -> TokenInfo:
+    """Return the one initialised token that fits everything given. Raises TokenNotFoundError; tries no PIN."""
+    tokens = list_tokens(module_path, deadline_s=deadline_s, environment=environment)
+    tokens = tuple(token for token in tokens if token.initialized)
+    wanted = {"label": label, "serial": serial, "slot_id": slot_id}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    if not given:
+        raise error_for("TOKEN_NOT_FOUND", detail="Neither a name nor an ID was given.")
+    fits = [token for token in tokens if all(getattr(token, name) == value for name, value in given.items())]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        raise error_for("TOKEN_AMBIGUOUS")
+    partly = all(any(getattr(token, name) == value for token in tokens) for name, value in given.items())
+    raise error_for("TOKEN_MISMATCH" if partly and len(given) > 1 else "TOKEN_NOT_FOUND")
+
+
+@contextmanager
+def open_token(
+    module_path: str,
+    *,
+    label: str | None = None,
+    serial: str | None = None,
+    slot_id: int | None = None,
+    pin: SecretLike,
+    pin_version: str,
+    deadline_s: float = DEADLINE_S,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[TokenDevice]:
+    """Log in to a token and yield it as a Device. Raises DeviceError, PinError among them.
+
+    The login happens here, on a module that was initialised anew, so that a changed PIN, a new token and a token that
+    was initialised anew are noticed. Blocks for the same token and PIN version may be nested; they share the login.
+    """
+    path = real_module_path(module_path)
+    if label is None or serial is None or slot_id is not None:
+        token = find_token(
+            path, label=label, serial=serial, slot_id=slot_id, deadline_s=deadline_s, environment=environment
+        )
+        label, serial = token.label, token.serial
+    key = replace(listing_key(path, environment), label=label, serial=serial, pin_version=pin_version)
+    with pool.lease(key, deadline_s) as seat:
+        if seat.depth == 1:
+            seat.reset(deadline_s)
+        device = TokenDevice(pool, seat, pin, deadline_s)
+        try:
+            device.token()
+            yield device
+        finally:
+            device.close()
+
+
+def close_all() -> None:
+    """End every module host of this process."""
+    pool.close_all()
+
+
+@contextmanager
+def _listing_seat(path: str, deadline_s: float, environment: Mapping[str, str] | None) -> Iterator[Seat]:
+    with pool.lease(listing_key(path, environment), deadline_s) as seat:
+        seat.reset(deadline_s)
+        seat.start(deadline_s)
+        yield seat
+
+
+def _described(loaded: wire.Loaded) -> tuple[str, str, str, str]:
+    return loaded.manufacturer, loaded.description, loaded.library_version, loaded.cryptoki_version
+
+
+def _reason(error: Exception) -> str:
+    return f"{error.strerror}." if isinstance(error, OSError) and error.strerror else ""
