@@ -1,7 +1,7 @@
 """What a run leaves behind is found by a mark in the environment, and ended.
 
 A process may change its group, its session and its parent, but not the environment it was started with. Every
-process of a run carries `KEYSTEAD_RUN=<run id>/<child>` there, and so do its children, down to pool processes and
+process of a run carries `SUPERVISED_RUN=<run id>/<child>` there, and so do its children, down to pool processes and
 module hosts. Linux only: without /proc nothing is found.
 
 Started as a program (the guard), it waits for the end of its standard input, which the supervisor holds open:
@@ -15,7 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-MARK = "KEYSTEAD_RUN"
+# Not KEYSTEAD_…: a module host is started without the variables of the console (hsm.device.process).
+MARK = "SUPERVISED_RUN"
 # Between the polite signal and the last one. A worker uses it to hand its running task back to the row.
 GRACE_S = 12.0
 

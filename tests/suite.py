@@ -1,0 +1,71 @@
+"""`./run test`: the checks, then every test on SQLite, then every test on a PostgreSQL made for it.
+
+`--quick` leaves out the PostgreSQL leg and what is marked slow. With arguments for pytest only those tests run, on
+the database that DATABASE_URL names (SQLite without it), and no checks. Standard library only.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests import postgres
+
+PROJECT = Path(__file__).resolve().parents[1]
+PACKAGES = ("console", "settings_store", "hsm", "keys", "tests", "bench")
+PYTHON = (sys.executable, "-m")
+CHECKS = (
+    (*PYTHON, "ruff", "format", "--check", "."),
+    (*PYTHON, "ruff", "check", "."),
+    (*PYTHON, "mypy", *PACKAGES),
+    (*PYTHON, "importlinter.cli", "lint"),
+    (*PYTHON, "djlint", "--check", "--lint", "--quiet", "templates"),
+    (sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"),
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Return the exit status: 0 only when every check and every leg was good."""
+    is_quick = "--quick" in arguments
+    arguments = [argument for argument in arguments if argument != "--quick"]
+    if arguments:
+        return pytest("as given", [*arguments, *(("-m", "not slow") if is_quick else ())], {})
+    began = time.monotonic()
+    if failed := [check for check in CHECKS if not passes(check)]:
+        print(f"\n{len(failed)} checks failed: {', '.join(name_of(check) for check in failed)}", flush=True)
+        return 1
+    statuses = [pytest("SQLite", ["-m", "not slow"] if is_quick else [], {"DATABASE_URL": None})]
+    if not is_quick:
+        with postgres.cluster() as url:
+            statuses.append(pytest("PostgreSQL", [], {"DATABASE_URL": url}))
+    print(f"{time.monotonic() - began:.0f} s in all; exit status by leg: {statuses}", flush=True)
+    return int(any(statuses))
+
+
+def passes(check: tuple[str, ...]) -> bool:
+    """Run one check and tell whether it is content; its output is shown when it is not."""
+    began = time.monotonic()
+    done = subprocess.run(check, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    verdict = "ok" if done.returncode == 0 else "FAILED"
+    print(f"{verdict:>6} {time.monotonic() - began:5.1f} s  {name_of(check)}", flush=True)
+    if done.returncode != 0:
+        print(done.stdout, done.stderr, sep="\n", flush=True)
+    return done.returncode == 0
+
+
+def name_of(check: tuple[str, ...]) -> str:
+    """Return what a person would call the check."""
+    return " ".join(word for word in check[1:] if word not in {"-m", "."})
+
+
+def pytest(leg: str, arguments: list[str], environment: dict[str, str | None]) -> int:
+    """Run pytest and return its status; 5 (no test) counts as failed like any other."""
+    print(f"\n--- tests on {leg}", flush=True)
+    variables = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
+    command = (*PYTHON, "pytest", "--durations=15", *arguments)
+    return subprocess.run(command, cwd=PROJECT, stdin=subprocess.DEVNULL, env=variables, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
