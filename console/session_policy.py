@@ -29,9 +29,6 @@ REASONS = {
     idle.End.AGE: "You were signed out because a session lasts 12 hours at most. Sign in to go on.",
 }
 
-# Asked for by the page itself, not by the user: they do not keep a session alive.
-POLLED = {"jobs:card"}
-
 LEAVE = {"account_logout", "account_reauthenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn"}
 FOR_PASSWORD = LEAVE | {"account_change_password"}
 FOR_FACTOR = FOR_PASSWORD | {
@@ -51,6 +48,7 @@ class SessionPolicyMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Do nothing before the view is known."""
         return self.get_response(request)
 
     def process_view(
@@ -68,7 +66,8 @@ class SessionPolicyMiddleware:
             _end(request, user, reason)
             messages.info(request, REASONS[reason].format(minutes=limit // timedelta(minutes=1)))
             return None
-        if match.view_name not in POLLED and idle.touch(request.session, clock.now(), limit):
+        # What a page asks for by itself does not keep a session alive (`console.lib.passive`).
+        if not getattr(view, "passive", False) and idle.touch(request.session, clock.now(), limit):
             UserSession.objects.filter(session_key=request.session.session_key).update(last_seen_at=clock.now())
         if getattr(view, "capability", None) is Capability.PUBLIC:
             return None
@@ -84,11 +83,14 @@ def unsettled(user: User, view_name: str) -> str | None:
     """
     if user.must_change_password:
         return None if view_name in FOR_PASSWORD else "account_change_password"
-    if view_name in FOR_FACTOR or not user.is_administrator:
-        return None
-    if values.flag("require_mfa_for_administrators_flag") and not factors.of(user).is_set_up:
-        return "mfa_index"
-    return None
+    return "mfa_index" if view_name not in FOR_FACTOR and lacks_factor(user) else None
+
+
+def lacks_factor(user: User) -> bool:
+    """Return whether the user is an Administrator who must have a second factor, and has none."""
+    if not user.is_administrator or not values.flag("require_mfa_for_administrators_flag"):
+        return False
+    return not factors.of(user).is_set_up
 
 
 @transaction.atomic

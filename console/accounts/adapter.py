@@ -50,7 +50,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         """Record that a deactivated user tried."""
         sign_in.refuse(request, user, "deactivated")
-        return super().respond_user_inactive(request, user)
+        response: HttpResponse = super().respond_user_inactive(request, user)
+        return response
 
     @transaction.atomic
     def login(self, request: HttpRequest, user: User) -> None:

@@ -31,7 +31,7 @@ def decrypt(encrypted: str) -> str:
     raw = base64.b64decode(encrypted)
     for secret_key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         try:
-            return AESGCM(_key(secret_key)).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], PURPOSE).decode()
+            return AESGCM(_key(str(secret_key))).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], PURPOSE).decode()
         except InvalidTag:
             continue
     raise UnavailableError(

@@ -27,7 +27,7 @@ class SignInForm(LoginForm):  # type: ignore[misc]  # allauth ships no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["login"].label = "User name"
-        self.fields["login"].widget.attrs |= {"autofocus": True, "autocapitalize": "none", "spellcheck": "false"}
+        self.fields["login"].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false"}
         _quiet(self)
 
 
@@ -36,7 +36,6 @@ class ConfirmForm(ReauthenticateForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["password"].widget.attrs["autofocus"] = True
         _quiet(self)
 
 
@@ -135,10 +134,8 @@ class NewUserForm(FirstPasswordForm):
         return User(**names)
 
 
-class UserForm(forms.ModelForm[User]):
+class UserForm(forms.Form):
     """What pages show of a user."""
 
-    class Meta:
-        model = User
-        fields = ("display_name", "email")
-        labels = {"display_name": "Name"}
+    display_name = forms.CharField(label="Name", max_length=120, required=False)
+    email = forms.EmailField(label="Email", required=False)

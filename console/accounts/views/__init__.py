@@ -1,0 +1,1 @@
+"""Pages of users, roles and one's own account."""
