@@ -14,6 +14,7 @@ from hsm import bindings
 from hsm.device.base import Device
 from keys import issuance, roots, saga, stores, succession
 from keys.actions import Action
+from keys.errors import CreationFailedError
 from keys.jobs import CROSS_CERTIFY, REMAKE_SUBORDINATES
 from keys.models.keypair import Store
 from keys.models.root import UNSETTLED, Root, RootCounter, RootKind, RootState
@@ -71,7 +72,7 @@ class RootCreation:
         self._activate(certificate_der)
 
     def _check_not_overtaken(self) -> None:
-        """A root that is found after a later one went into use would surprise everybody: it is cleaned up."""
+        """Refuse a root that is found after a later one went into use: it would surprise everybody."""
         later = Root.objects.numbered(self.root.server).filter(number__gt=self.root.number or 0)
         if self.root.kind == RootKind.ROOT and later.exists():
             raise RefusedError(
@@ -121,3 +122,10 @@ def placement(facts: PurposeFacts) -> dict[str, object]:
         if place.binding is not None:
             return {"store": Store.TOKEN, "binding": place.binding}
     return {"store": Store.LOCAL, "binding": None}
+
+
+def outcome(root: Root) -> str:
+    """Return what became of a creation, for the job's message; raises CreationFailedError for a failed one."""
+    if root.state == RootState.FAILED:
+        raise CreationFailedError(root.problem, code=root.problem_code, next_step="Create New Key starts anew.")
+    return f"{root.name} is active; its private key is in {root.store_label}."

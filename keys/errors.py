@@ -29,3 +29,7 @@ class FencedError(ConflictError):
 
 class CreationFailedError(ConsoleError):
     """A key was not made and nothing is left of it. Not tried again by itself, whatever the cause was."""
+
+
+class RotationRefusedError(RefusedError):
+    """The key is not rotated from here, or not now."""

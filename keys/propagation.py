@@ -1,5 +1,7 @@
-"""How far a change of roots has got with each component (KEY-57). This server's own keys stand here; the rest joins
-through `keys.readiness`."""
+"""How far a change of roots has got with each component (KEY-57).
+
+This server's own keys stand here; the rest joins through `keys.readiness`.
+"""
 
 from console.servers.models import Server
 from keys import readiness

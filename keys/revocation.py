@@ -56,9 +56,7 @@ def consequences(root: Root, standing: Standing) -> tuple[Consequence, ...]:
 
 def digest(lines: Sequence[Consequence]) -> str:
     """Return a digest that changes exactly when the lines do; the dialog sends it back."""
-    return sha256_hex(
-        canonical_json([[line.term, line.text, timestamp(line.at) if line.at else ""] for line in lines])
-    )
+    return sha256_hex(canonical_json([[line.term, line.text, timestamp(line.at) if line.at else ""] for line in lines]))
 
 
 def early_warning(root: Root, standing: Standing, due_at: datetime) -> str:
@@ -133,9 +131,7 @@ def _record(root: Root, plan: Plan, job: Job, actor: Actor) -> None:
         )
         return
     details["due"] = timestamp(plan.due_at)
-    log.append(
-        Action.ROOT_REVOCATION_SCHEDULED, root.subject, actor=actor, outcome=Outcome.REQUESTED, details=details
-    )
+    log.append(Action.ROOT_REVOCATION_SCHEDULED, root.subject, actor=actor, outcome=Outcome.REQUESTED, details=details)
 
 
 def schedule_in_a_week(root: Root, *, actor: Actor) -> Job:
@@ -186,15 +182,13 @@ def _replacement(root: Root, standing: Standing) -> Consequence:
 
 
 def _subordinates(root: Root) -> Iterator[Consequence]:
-    below = list(
-        Subordinate.objects.filter(root=root, state__in=(SubordinateState.ACTIVE, SubordinateState.RETIRED))
-    )
+    below = list(Subordinate.objects.filter(root=root, state__in=(SubordinateState.ACTIVE, SubordinateState.RETIRED)))
     active = sorted(PURPOSES[Purpose(key.purpose)].label for key in below if key.state == SubordinateState.ACTIVE)
     if active:
         text = f"{', '.join(active)}: this server stops working with them until new ones are made"
         yield Consequence("Still in use below it", text, bad=True)
-    plural = "key becomes" if len(below) == 1 else "keys become"
-    yield Consequence("Subordinate keys", f"{len(below)} {plural} invalid and {'is' if len(below) == 1 else 'are'} listed in a last CRL")
+    what = "1 key becomes invalid and is" if len(below) == 1 else f"{len(below)} keys become invalid and are"
+    yield Consequence("Subordinate keys", f"{what} listed in a last CRL")
 
 
 def _unfinished(standing: Standing) -> Consequence:

@@ -46,9 +46,7 @@ def request(*, actor: Actor, form_token: uuid.UUID, in_doubt: bool = False) -> t
             root = intend(server, actor=actor, form_token=form_token, in_doubt=in_doubt)
             job = queue.enqueue(CREATE_ROOT, subject=root.subject, actor=actor, server=server)
             details = {"older roots in doubt": in_doubt, "key id": root.cka_id.hex(), "job": str(job.id)}
-            log.append(
-                Action.ROOT_REQUESTED, root.subject, actor=actor, outcome=Outcome.REQUESTED, details=details
-            )
+            log.append(Action.ROOT_REQUESTED, root.subject, actor=actor, outcome=Outcome.REQUESTED, details=details)
     except IntegrityError as error:
         raise _in_flight() from error
     except CreationConflictError as error:

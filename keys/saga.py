@@ -49,9 +49,7 @@ def write(row: KeyPair, from_states: Sequence[str], **columns: Any) -> None:
     row.refresh_from_db()
 
 
-def make(
-    row: KeyPair, spec: KeySpec, finish: Callable[[Device], None], record: Record, *, fresh: bool
-) -> None:
+def make(row: KeyPair, spec: KeySpec, finish: Callable[[Device], None], record: Record, *, fresh: bool) -> None:
     """Make the key of a placed row and let `finish` certify and activate it.
 
     `fresh`: no device was called for this row before; otherwise the key is looked for first, never made twice. Raises

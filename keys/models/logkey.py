@@ -32,5 +32,5 @@ class LogKey(models.Model):
 
     @property
     def subject(self) -> Subject:
-        """This key as the subject of an entry."""
+        """The key as the subject of an entry."""
         return Subject("activity-log", str(self.pk), f"Log key of {self.server.fqdn}")

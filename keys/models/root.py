@@ -43,10 +43,15 @@ class RevocationReason(TextChoices):
 
 
 class RootCounter(models.Model):
-    """One row for each server: the next number, and the lock under which a server's roots change."""
+    """One row for each server: the next number, and the lock under which a server's roots change.
+
+    `making_job` is the job that makes subordinate keys: one at a time, so that none takes over a key that another is
+    still making.
+    """
 
     server = models.OneToOneField(Server, on_delete=models.PROTECT, primary_key=True, related_name="+")
     next_number = models.PositiveIntegerField(default=0)
+    making_job = models.UUIDField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.server} next Root {self.next_number}"
@@ -143,5 +148,5 @@ class Root(KeyPair):
 
     @property
     def subject(self) -> Subject:
-        """This root as the subject of an entry or a job."""
+        """The root as the subject of an entry or a job."""
         return Subject("root-key", str(self.id), self.name)

@@ -77,5 +77,5 @@ class Subordinate(KeyPair):
 
     @property
     def subject(self) -> Subject:
-        """This key as the subject of an entry or a job."""
+        """The key as the subject of an entry or a job."""
         return Subject("subordinate-key", str(self.id), self.name)

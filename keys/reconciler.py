@@ -1,0 +1,83 @@
+"""Look after keys whose making was interrupted (DESIGN §4).
+
+Each creation job comes back by itself; here stands what catches those that have no job any more, and the second look
+for a key that a slow token made after all.
+"""
+
+from datetime import timedelta
+
+from django.db import transaction
+
+from console.activity import log
+from console.jobs import queue
+from console.jobs.models import OPEN, Job
+from console.lib import clock
+from console.lib.actor import Actor
+from console.servers.models import Server
+from keys import saga, stores
+from keys.actions import Action
+from keys.jobs import CREATE_ROOT, LEASE_S
+from keys.models.root import UNSETTLED, Root, RootCounter, RootState
+from keys.models.subordinate import Subordinate
+
+LOOK_AGAIN = timedelta(hours=1)
+
+
+def reconcile(server: Server) -> str:
+    """Do one round for a server; return what was done."""
+    resumed = resume_roots(server)
+    late = sum(look_again(row) for row in _due_for_second_look(server))
+    return f"{resumed} creations resumed, {late} late keys cleaned up." if resumed or late else "Nothing is unsettled."
+
+
+@transaction.atomic
+def resume_roots(server: Server) -> int:
+    """Queue the creation again for every unsettled root whose job has ended, once no call of it can be running.
+
+    (Subordinate keys need no such care: the renewal scan finds that one is missing, and takes the open row up.)
+    """
+    now = clock.now()
+    RootCounter.lock(server)
+    open_jobs = Job.objects.filter(server=server, kind_name=CREATE_ROOT.name, state__in=OPEN)
+    busy = set(open_jobs.values_list("subject_id", flat=True))
+    pause = timedelta(seconds=LEASE_S)
+    resumed = 0
+    for root in Root.objects.filter(server=server, state__in=UNSETTLED, created_at__lt=now - pause):
+        if str(root.pk) in busy or (root.look_after and root.look_after > now):
+            continue
+        # Doubling, so that a fault that never passes does not fill the list of jobs.
+        pause_now = min(pause * 2 ** min(root.attempt, 8), timedelta(days=1))
+        Root.objects.filter(pk=root.pk).update(look_after=now + pause_now)
+        actor = Actor.system(planned_by=root.requested_by)
+        queue.enqueue(CREATE_ROOT, subject=root.subject, actor=actor, server=server)
+        resumed += 1
+    return resumed
+
+
+def _due_for_second_look(server: Server) -> list[Root | Subordinate]:
+    due = {"server": server, "state": RootState.FAILED, "look_after__lte": clock.now()}
+    return [
+        *Root.objects.filter(**due).select_related("server", "binding"),
+        *Subordinate.objects.filter(**due).select_related("server", "binding"),
+    ]
+
+
+def look_again(row: Root | Subordinate) -> bool:
+    """Destroy a key that appeared after its creation was given up; return whether there was one.
+
+    A token that is away is asked again in an hour.
+    """
+    try:
+        with stores.open_device(row) as device:
+            found = device.find(row.cka_id)
+            if found:
+                device.destroy(row.cka_id)
+    except saga.FAULTS:
+        type(row).objects.filter(pk=row.pk).update(look_after=clock.now() + LOOK_AGAIN)
+        return False
+    with transaction.atomic():
+        type(row).objects.filter(pk=row.pk).update(look_after=None)
+        if found:
+            details = {"key id": row.cka_id.hex(), "store": row.store_label}
+            log.append(Action.ROOT_RECONCILED, row.subject, actor=Actor.system(), details=details)
+    return bool(found)

@@ -1,0 +1,193 @@
+"""Make this server's own keys below its newest root, in the worker. Can begin again at any point."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from django.db import transaction
+
+from console.activity import log
+from console.activity.models import Outcome
+from console.jobs.models import Job, State
+from console.jobs.running import may_pass
+from console.lib import clock
+from console.lib.actor import Actor
+from console.lib.errors import ConsoleError, RefusedError, UnavailableError
+from console.servers.models import Server
+from hsm.device.base import Device
+from keys import issuance, roots, rotation, saga, stores
+from keys.actions import Action
+from keys.creation import placement
+from keys.models.keypair import KEY_ID_BYTES
+from keys.models.root import Root, RootCounter, RootState
+from keys.models.subordinate import UNSETTLED, Subordinate, SubordinateState
+from keys.profiles import DnsNames
+from keys.purposes import OWN_SUBORDINATES, PURPOSES, Purpose
+
+Progress = Callable[[int, int, str], None]
+
+
+def remake(
+    server: Server, *, actor: Actor, progress: Progress, forced: Mapping[Purpose, datetime] | None = None
+) -> list[Subordinate]:
+    """Make every own key that is due, and those in `forced` that are older than the time given; return the new ones.
+
+    One that fails does not keep the others. Raises the first fault at the end; UnavailableError when a later attempt
+    may do what is left.
+    """
+    newest = roots.newest(server)
+    if newest is None:
+        raise RefusedError(f"{server.fqdn} has no active root key, so nothing below it can be signed.")
+    wanted = _wanted(server, newest, forced or {})
+    made: list[Subordinate] = []
+    faults: list[saga.Fault] = []
+    for done, (purpose, why) in enumerate(wanted.items()):
+        progress(done, len(wanted), f"{PURPOSES[purpose].label}: {why}.")
+        try:
+            made.append(_Making(server, newest, purpose, actor).run())
+        except saga.FAULTS as fault:
+            faults.append(fault)
+    _raise_faults(faults, len(made))
+    return made
+
+
+@transaction.atomic
+def claim(server: Server, job: Job) -> None:
+    """Make `job` the one that makes subordinate keys; raises UnavailableError while another is running."""
+    counter = RootCounter.lock(server)
+    other = Job.objects.filter(pk=counter.making_job, state=State.RUNNING).exclude(pk=job.pk)
+    if other.exists():
+        raise UnavailableError("Another job is making subordinate keys. This one waits for it.")
+    counter.making_job = job.pk
+    counter.save(update_fields=["making_job"])
+
+
+def _wanted(server: Server, newest: Root, forced: Mapping[Purpose, datetime]) -> dict[Purpose, str]:
+    now = clock.now()
+    active = {key.purpose: key for key in Subordinate.objects.active(server)}
+    wanted: dict[Purpose, str] = {}
+    for purpose in OWN_SUBORDINATES:
+        key = active.get(purpose)
+        why = rotation.reason(key, newest, rotation.interval(purpose, server).window_hours, now)
+        if not why and purpose in forced and key and key.activated_at and key.activated_at < forced[purpose]:
+            why = "asked for"
+        if why:
+            wanted[purpose] = why
+    return wanted
+
+
+def _raise_faults(faults: list[saga.Fault], made: int) -> None:
+    if not faults:
+        return
+    first = faults[0]
+    message = " ".join(dict.fromkeys(fault.message for fault in faults))
+    also = f" {made} other key{'' if made == 1 else 's'} made." if made else ""
+    error_class = UnavailableError if any(map(may_pass, faults)) else RefusedError
+    raise error_class(message + also, code=first.code, next_step=first.next_step) from first
+
+
+class _Making:
+    """One attempt at one key below one root."""
+
+    def __init__(self, server: Server, root: Root, purpose: Purpose, actor: Actor) -> None:
+        self.server, self.root, self.purpose, self.actor = server, root, purpose, actor
+        self.facts = PURPOSES[purpose]
+        self.interval = rotation.interval(purpose, server)
+        self.key: Subordinate
+
+    def run(self) -> Subordinate:
+        found = self._unsettled()
+        if found:
+            self.key = found
+            saga.take(found, UNSETTLED)
+        else:
+            self._intend()
+        saga.make(self.key, self.facts.spec, self._finish, self._record, fresh=found is None)
+        return self.key
+
+    def _unsettled(self) -> Subordinate | None:
+        """Return what an earlier attempt left open; it is finished below the newest root, whatever it was meant for."""
+        left = Subordinate.objects.filter(
+            server=self.server, purpose=self.purpose, holder=self.server.fqdn, state__in=UNSETTLED
+        )
+        return left.select_related("server", "binding", "root").order_by("created_at").first()
+
+    def _intend(self) -> None:
+        """Commit the row with its place before any device is asked to make the key."""
+        self.key = Subordinate.objects.create(
+            server=self.server,
+            root=self.root,
+            purpose=self.purpose,
+            holder=self.server.fqdn,
+            name=f"{self.facts.label} of {self.server.fqdn}",
+            key_id=secrets.token_bytes(KEY_ID_BYTES),
+            attempt=1,
+            created_at=clock.now(),
+            **placement(self.facts),
+        )
+
+    def _finish(self, device: Device) -> None:
+        del device  # the root signs, not the new key
+        names = (self.server.fqdn,) if self.facts.profile.dns_names is DnsNames.REQUIRED else ()
+        prepared = issuance.prepare(
+            self.facts.profile,
+            name=self.facts.name(self.server.fqdn),
+            subject_spki=bytes(self.key.spki_der),
+            now=clock.now(),
+            issuer=bytes(self.root.certificate_der),
+            hours=self.interval.hours,
+            dns_names=names,
+            spec=self.facts.spec,
+        )
+        saga.write(self.key, UNSETTLED, intended_der=prepared.record, root=self.root)
+        with stores.open_signer(self.root) as signer:
+            certificate_der = issuance.issue(prepared, signer)
+        period = prepared.period
+        self._activate(
+            certificate_der=certificate_der,
+            serial=f"{prepared.serial:x}",
+            not_before=period.not_before,
+            not_after=period.not_after,
+        )
+
+    @transaction.atomic
+    def _activate(self, **columns: object) -> None:
+        """Put the new key to use and retire the old one, unless the root was revoked meanwhile."""
+        RootCounter.lock(self.server)
+        if not Root.objects.filter(pk=self.root.pk, state=RootState.ACTIVE).exists():
+            raise UnavailableError(f"{self.root.name} is no longer active; the key is made below the next one.")
+        now = clock.now()
+        old = Subordinate.objects.active(self.server).filter(purpose=self.purpose, holder=self.server.fqdn)
+        old.update(state=SubordinateState.RETIRED, retired_at=now)
+        saga.write(
+            self.key,
+            UNSETTLED,
+            state=SubordinateState.ACTIVE,
+            activated_at=now,
+            window_hours=self.interval.window_hours,
+            problem="",
+            problem_code="",
+            look_after=None,
+            **columns,
+        )
+        self._log_raised()
+        details = {"fingerprint": self.key.fingerprint, "store": self.key.store_label, "serial": self.key.serial}
+        self._log(Outcome.SUCCEEDED, details)
+
+    def _log_raised(self) -> None:
+        """ROT-06: the log says that the validity was raised above the window."""
+        if self.interval.is_raised:
+            details = {
+                "days set": self.interval.days,
+                "window hours": self.interval.window_hours,
+                "effective hours": self.interval.hours,
+                "setting": self.facts.duration_setting,
+            }
+            log.append(Action.VALIDITY_RAISED, self.key.subject, actor=Actor.system(), details=details)
+
+    def _record(self, _row: Subordinate, outcome: str, fault: ConsoleError) -> None:
+        self._log(Outcome(outcome), {"problem": fault.message, "code": fault.code})
+
+    def _log(self, outcome: Outcome, details: dict[str, str | None]) -> None:
+        facts = {**details, "signed by": self.root.name, "key id": self.key.cka_id.hex(), "attempt": self.key.attempt}
+        log.append(Action.SUBORDINATE_CREATED, self.key.subject, actor=self.actor, outcome=outcome, details=facts)
