@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django_htmx.http import trigger_client_event
 
 
@@ -20,6 +20,12 @@ def say(response: HttpResponse, text: str) -> HttpResponse:
 def refocus(response: HttpResponse, element_id: str) -> HttpResponse:
     """Put the focus on an element after the swap."""
     return trigger_client_event(response, "refocus", {"id": element_id})
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Tell whether only a part of the page is asked for: not for a boosted link, nor when Back reloads the page."""
+    asked = getattr(request, "htmx", None)
+    return bool(asked) and not asked.boosted and not asked.history_restore_request
 
 
 def redirect(url: str) -> HttpResponse:

@@ -1,0 +1,60 @@
+"""What a user may do with a job now, and the reason where not. The queue decides again when it is asked."""
+
+from dataclasses import dataclass
+
+from console.jobs.card import kind_of
+from console.jobs.kinds import JobKind
+from console.jobs.models import FINISHED, Job, State
+
+BEGUN = "It has begun, and work that has begun is not interrupted."
+
+
+@dataclass(frozen=True)
+class Act:
+    """A button: `reason` says why it cannot be used now, empty when it can."""
+
+    name: str
+    label: str
+    icon: str
+    reason: str = ""
+    danger: bool = False
+
+
+def acts(job: Job) -> list[Act]:
+    """Return the acts that make sense for a job in its state."""
+    kind = kind_of(job)
+    if kind is None:
+        return []
+    if job.state in FINISHED:
+        return [_retry(job, kind)] if job.state == State.FAILED else []
+    if job.every_s:
+        return [_run_now(job, kind)]
+    return [_run_now(job, kind), _reschedule(job, kind), _cancel(job, kind)]
+
+
+def _run_now(job: Job, _kind: JobKind) -> Act:
+    reason = "" if job.state == State.SCHEDULED else "It waits for no date."
+    return Act("run-now", "Run now", "player-play", reason)
+
+
+def _reschedule(job: Job, kind: JobKind) -> Act:
+    reason = ""
+    if job.state != State.SCHEDULED:
+        reason = "It waits for no date."
+    elif not kind.reschedulable:
+        reason = "Its date follows from what it does, and cannot be moved."
+    return Act("reschedule", "Move the date", "calendar-event", reason)
+
+
+def _cancel(job: Job, kind: JobKind) -> Act:
+    reason = ""
+    if not job.is_waiting:
+        reason = BEGUN
+    elif not kind.cancellable:
+        reason = "Cancelling it would leave half of the work undone."
+    return Act("cancel", "Cancel job", "ban", reason, danger=True)
+
+
+def _retry(_job: Job, kind: JobKind) -> Act:
+    reason = "" if kind.retry_by_hand else "This kind is not retried from here. Start it again from its own page."
+    return Act("retry", "Retry", "rotate-clockwise", reason)
