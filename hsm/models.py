@@ -104,8 +104,12 @@ class PinTrial(models.Model):
 
 
 class SeenToken(TokenIdentity):
-    """A token that the module showed when it was last asked; the rows of a module are replaced as a whole."""
+    """A token that the module showed when it was last asked; `asked_path` is how the setting spelled its path.
 
+    The rows of a server are replaced as a whole.
+    """
+
+    asked_path = models.CharField(max_length=1024)
     slot_id = models.CharField(max_length=SLOT_DIGITS)
     manufacturer = models.CharField(max_length=32, blank=True)
     model = models.CharField(max_length=16, blank=True)

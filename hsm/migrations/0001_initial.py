@@ -39,6 +39,7 @@ class Migration(migrations.Migration):
                 ('module_path', models.CharField(max_length=1024)),
                 ('label', models.CharField(max_length=32)),
                 ('serial', models.CharField(blank=True, max_length=16)),
+                ('asked_path', models.CharField(max_length=1024)),
                 ('slot_id', models.CharField(max_length=20)),
                 ('manufacturer', models.CharField(blank=True, max_length=32)),
                 ('model', models.CharField(blank=True, max_length=16)),

@@ -1,0 +1,41 @@
+"""Ask a module which tokens it has, and remember the answer for the pages. Worker only."""
+
+from django.db import transaction
+
+from console.lib import clock
+from console.servers.current import current
+from hsm.device import opening
+from hsm.device.base import ModuleInfo, TokenInfo
+from hsm.models import SeenToken
+
+
+def read(module_path: str) -> tuple[ModuleInfo, tuple[TokenInfo, ...]]:
+    """Load the module and list its tokens, without a PIN; raises DeviceError, and then nothing is remembered."""
+    module = opening.read_module(module_path)
+    tokens = opening.list_tokens(module_path)
+    remember(module_path, tokens)
+    return module, tokens
+
+
+@transaction.atomic
+def remember(asked_path: str, tokens: tuple[TokenInfo, ...]) -> None:
+    """Replace what is known about this server's tokens by a whole listing."""
+    server, now = current(), clock.now()
+    SeenToken.objects.filter(server=server).delete()
+    SeenToken.objects.bulk_create(
+        SeenToken(
+            server=server,
+            asked_path=asked_path,
+            module_path=token.module,
+            slot_id=str(token.slot_id),
+            label=token.label,
+            serial=token.serial,
+            manufacturer=token.manufacturer,
+            model=token.model,
+            firmware=token.firmware,
+            flags=sorted(token.flags),
+            initialized=token.initialized,
+            seen_at=now,
+        )
+        for token in tokens
+    )
