@@ -1,0 +1,112 @@
+"""Forms of Advanced Settings. What a value must be is decided in `parsing`, by the verbs of `store`."""
+
+from typing import Any
+
+from django import forms
+
+from console.lib.secret import PROTECTED
+from settings_store.catalogue import ENTRIES, Entry, Scope, ValueType, near_miss
+from settings_store.models import NAME_LENGTH
+
+PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+LONGEST = 8192  # longer than any value; `parsing` names the exact limit
+ADD_LABEL = "Platform Setting Name"
+
+
+def value_field(value_type: str, entry: Entry | None = None, *, stored: bool = False) -> forms.CharField:
+    """Return the field for a value; a Protected one is never sent back to the page."""
+    # Whether it may be empty, and how long it may be, is said by `parsing`, in one place.
+    common: dict[str, Any] = {"label": "Value", "strip": False, "required": False, "max_length": LONGEST}
+    if value_type == ValueType.PROTECTED:
+        attributes = PLAIN | {"autocomplete": "new-password", "class": "mono"}
+        if stored:
+            attributes["placeholder"] = PROTECTED
+        return forms.CharField(widget=forms.PasswordInput(attrs=attributes), **common)
+    attributes = PLAIN | {"class": "mono"}
+    if value_type == ValueType.NUMERIC:
+        attributes |= {"inputmode": "numeric", "class": "mono short"}
+    if entry and entry.range_text:
+        common["help_text"] = f"Allowed: {entry.range_text}."
+    return forms.CharField(widget=forms.TextInput(attrs=attributes), **common)
+
+
+class AddForm(forms.Form):
+    """Setting Type, Platform Setting Name, Value Type, Value."""
+
+    scope = forms.ChoiceField(
+        label="Setting Type",
+        choices=[(Scope.LOCAL.value, Scope.LOCAL.value), (Scope.GLOBAL.value, Scope.GLOBAL.value)],
+        help_text="Local belongs to this server. Global holds for every server of the deployment.",
+        widget=forms.Select(attrs={"class": "short"}),
+    )
+    name = forms.CharField(
+        label=ADD_LABEL,
+        required=False,
+        max_length=NAME_LENGTH,
+        error_messages={"max_length": f"A name has at most {NAME_LENGTH} characters."},
+        widget=forms.TextInput(attrs=PLAIN | {"class": "mono", "list": "known-settings"}),
+    )
+    value_type = forms.ChoiceField(
+        label="Value Type",
+        choices=[(kind.value, kind.value) for kind in ValueType],
+        help_text="A Protected value is sealed at once and never shown again.",
+        widget=forms.Select(attrs={"class": "short"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        source = self.data if self.is_bound else self.initial
+        name = str(source.get("name", "")).strip()
+        self.entry = ENTRIES.get(name)
+        # A PIN that was typed under the wrong type, or under a name that is slightly off, is not sent back either.
+        meant = self.entry or ENTRIES.get(near_miss(name))
+        is_secret = meant is not None and meant.value_type is ValueType.PROTECTED
+        value_type = ValueType.PROTECTED if is_secret else str(source.get("value_type", ""))
+        self.fields["value"] = value_field(value_type, self.entry)
+
+
+class EditForm(forms.Form):
+    """The value of one setting; `seen` proves which version of the row the form showed."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=60)
+
+    def __init__(self, *args: Any, value_type: str, entry: Entry | None, stored: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.is_protected = value_type == ValueType.PROTECTED
+        self.fields["value"] = value_field(value_type, entry, stored=stored and self.is_protected)
+
+    @property
+    def typed(self) -> str | None:
+        """What was typed, or None when a Protected value was left as it is (SET-08)."""
+        value: str = self.cleaned_data["value"]
+        return None if self.is_protected and value in {"", PROTECTED} else value
+
+
+class DeleteForm(forms.Form):
+    """Confirms a deletion, and says what becomes of keys that live by the settings."""
+
+    CONFIRMATION = "Forget"
+
+    bindings = forms.ChoiceField(
+        label="Keys that stay on a token",
+        required=False,
+        choices=[("keep", "Keep"), ("forget", "Forget")],
+        widget=forms.RadioSelect,
+        initial="keep",
+    )
+    typed = forms.CharField(
+        label=f"Type {CONFIRMATION} to give up these keys", required=False, max_length=20,
+        widget=forms.TextInput(attrs=PLAIN | {"class": "short"}),
+    )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """Forgetting has to be typed."""
+        data = super().clean() or {}
+        if data.get("bindings") == "forget" and data.get("typed", "").strip() != self.CONFIRMATION:
+            self.add_error("typed", f"Type {self.CONFIRMATION}, or choose Keep. Nothing was deleted.")
+        return data
+
+    @property
+    def forget(self) -> bool:
+        """Whether the keys on tokens are given up."""
+        return bool(self.cleaned_data.get("bindings") == "forget")
