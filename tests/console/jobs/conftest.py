@@ -1,10 +1,12 @@
 """A kind of job whose work each test decides."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
+from console.celery import app
 from console.jobs import kinds, queue
 from console.jobs.kinds import JobKind, OnLost
 from console.jobs.models import Job
@@ -13,6 +15,7 @@ from console.lib.actor import Actor, ActorKind
 from console.lib.subject import Subject
 from console.servers.models import Server
 
+NUMBERS = itertools.count()
 ALICE = Actor(ActorKind.USER, "alice", "1")
 THING = Subject("root-key", "7", "ts1.example.com Root 0")
 
@@ -42,7 +45,7 @@ def make_kind(work: Work) -> Iterator[Callable[..., JobKind]]:
     made: list[str] = []
 
     def make(**options: object) -> JobKind:
-        name = f"tests.kind-{len(made)}"
+        name = f"tests.kind-{next(NUMBERS)}"
         defaults: dict[str, object] = {"time_limit_s": 5, "lease_s": 10, "on_lost": OnLost.FAIL}
         if options.get("on_lost") is OnLost.UNKNOWN:
             defaults["settle"] = lambda job: work.settled.append(str(job.pk))
@@ -54,7 +57,7 @@ def make_kind(work: Work) -> Iterator[Callable[..., JobKind]]:
 
     yield make
     for name in made:
-        del kinds._kinds[name]
+        del kinds._kinds[name], app.tasks[name]
         kinds._periodic.pop(name, None)
 
 
