@@ -6,6 +6,7 @@ more than once. A sentence says what happened; "nothing was changed" is added on
 
 from dataclasses import dataclass
 
+from hsm.device.base import MAX_KEY_ID_BYTES, MIN_KEY_ID_BYTES
 from hsm.device.errors import (
     BreakerOpenError,
     DeadlineError,
@@ -448,3 +449,9 @@ def error_for(code: str, *, detail: str = "", context: str = "", outcome_unknown
         next_step=facts.next_step,
         outcome_unknown=outcome_unknown,
     )
+
+
+def check_key_id(key_id: bytes) -> None:
+    """Raise DeviceError KEY_ID for an id that is too short to be unique, or too long."""
+    if not MIN_KEY_ID_BYTES <= len(key_id) <= MAX_KEY_ID_BYTES:
+        raise error_for("KEY_ID")

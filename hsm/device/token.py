@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from hsm.device import spki, wire
 from hsm.device.base import (
-    MAX_KEY_ID_BYTES,
     MIN_KEY_ID_BYTES,
     Capabilities,
     KeyAttributes,
@@ -20,7 +19,7 @@ from hsm.device.base import (
     TokenInfo,
 )
 from hsm.device.capabilities import capabilities_of
-from hsm.device.codes import error_for
+from hsm.device.codes import check_key_id, error_for
 from hsm.device.errors import DeviceError, ErrorClass, PinError
 from hsm.device.pool import Pool
 from hsm.device.seat import Seat
@@ -177,12 +176,6 @@ class TokenDevice:
         if key is None or key.public is None:
             raise error_for("KEY_UNREADABLE", outcome_unknown=True)
         return spki.encode(key.public)
-
-
-def check_key_id(key_id: bytes) -> None:
-    """Raise DeviceError KEY_ID for an id that is too short to be unique, or too long."""
-    if not MIN_KEY_ID_BYTES <= len(key_id) <= MAX_KEY_ID_BYTES:
-        raise error_for("KEY_ID")
 
 
 def token_info(part: wire.TokenPart, module: str) -> TokenInfo:

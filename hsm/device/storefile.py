@@ -1,0 +1,174 @@
+"""The file pki.db: SQLite with secure_delete, synchronous=FULL and mode 0600, one connection for each transaction.
+
+secure_delete overwrites what is deleted in the file; the write-ahead log is emptied by `purge`, so that the old
+envelope of a destroyed or re-encrypted key does not stay behind there.
+"""
+
+import os
+import secrets
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hsm.device.codes import error_for
+from hsm.device.errors import DeviceError
+
+FORMAT = 1
+BUSY_S = 10.0
+SCHEMA = """
+CREATE TABLE store (
+    id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL, serial TEXT NOT NULL, created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE slot (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL CHECK (kind IN ('password', 'sealing')),
+    state TEXT NOT NULL CHECK (state IN ('active', 'second', 'retired')), salt BLOB NOT NULL, created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE data_key (id INTEGER PRIMARY KEY AUTOINCREMENT, created_at TEXT NOT NULL) STRICT;
+CREATE TABLE wrap (
+    slot_id INTEGER NOT NULL REFERENCES slot, data_key_id INTEGER NOT NULL REFERENCES data_key, wrapped BLOB NOT NULL,
+    PRIMARY KEY (slot_id, data_key_id)
+) STRICT;
+CREATE TABLE envelope (
+    key_id BLOB PRIMARY KEY, version INTEGER NOT NULL, data_key_id INTEGER NOT NULL REFERENCES data_key,
+    envelope BLOB NOT NULL, label TEXT NOT NULL, spki BLOB NOT NULL, created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE change (
+    id INTEGER PRIMARY KEY CHECK (id = 1), kind TEXT NOT NULL, step TEXT NOT NULL, slot_id INTEGER REFERENCES slot
+) STRICT;
+"""
+CODES = {
+    "SQLITE_BUSY": "STORE_BUSY",
+    "SQLITE_LOCKED": "STORE_BUSY",
+    "SQLITE_FULL": "STORE_FULL",
+    "SQLITE_IOERR": "STORE_FULL",
+    "SQLITE_READONLY": "STORE_FULL",
+    "SQLITE_CANTOPEN": "STORE_FULL",
+    "SQLITE_NOTADB": "STORE_DAMAGED",
+    "SQLITE_CORRUPT": "STORE_DAMAGED",
+    "SQLITE_ERROR": "STORE_DAMAGED",
+    "SQLITE_CONSTRAINT": "STORE_DAMAGED",
+}
+
+
+class StoreFile:
+    """Transactions on an existing pki.db. Every method raises StoreError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection that sees one state of the file."""
+        with self._connection() as database:
+            database.execute("BEGIN")
+            yield database
+            database.execute("ROLLBACK")
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection in a write transaction, committed at the end of the block."""
+        with self._connection() as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            except BaseException:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise
+            database.execute("COMMIT")
+
+    def purge(self) -> None:
+        """Empty the write-ahead log. Raises StoreError STORE_BUSY when a reader stands in the way for too long."""
+        with self._connection() as database:
+            (busy, *_), *_ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if busy:
+            raise error_for("STORE_BUSY", context="Old contents of pki.db could not be cleared yet.")
+
+    def copy_to(self, target: Path) -> None:
+        """Write a consistent copy to a new file, mode 0600 (SQLite's backup API)."""
+        _new_file(target)
+        with self._connection() as database, closing(sqlite3.connect(target)) as copy:
+            database.backup(copy)
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        self._check_file()
+        try:
+            with closing(_connect(self.path)) as database:
+                yield database
+        except sqlite3.Error as error:
+            raise store_error(error) from error
+
+    def _check_file(self) -> None:
+        try:
+            facts = self.path.stat()
+        except OSError as error:
+            raise error_for("STORE_MISSING") from error
+        if stat.S_IMODE(facts.st_mode) & 0o077 or facts.st_uid != os.geteuid():
+            raise error_for("STORE_UNSAFE")
+
+
+@contextmanager
+def creating(path: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a connection to a new store, which gets its name only when the block has ended well.
+
+    A crash leaves a file `pki.db.new-…` without keys, and no half-made pki.db. Raises StoreError STORE_EXISTS.
+    """
+    draft = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
+    _new_file(draft)
+    try:
+        with closing(_connect(draft)) as database:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.executescript(SCHEMA)
+            database.execute("BEGIN IMMEDIATE")
+            identity = (FORMAT, secrets.token_hex(8), now_text())
+            database.execute("INSERT INTO store VALUES (1, ?, ?, ?)", identity)
+            yield database
+            database.execute("COMMIT")
+        os.link(draft, path)  # unlike rename, it never replaces a file
+    except sqlite3.Error as error:
+        raise store_error(error) from error
+    except FileExistsError as error:
+        raise error_for("STORE_EXISTS") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync_directory(path.parent)
+
+
+def store_error(error: sqlite3.Error) -> DeviceError:
+    """Return what an error of SQLite means here; after an I/O error nobody knows whether the last write holds."""
+    name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+    family = "_".join(name.split("_")[:2])
+    return error_for(CODES.get(family, "STORE_DAMAGED"), outcome_unknown=family == "SQLITE_IOERR")
+
+
+def now_text() -> str:
+    """Return the time in UTC, as the file keeps it."""
+    return datetime.now(tz=UTC).isoformat(timespec="seconds")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_S, isolation_level=None)
+    for pragma in ("secure_delete=ON", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
+        database.execute(f"PRAGMA {pragma}")
+    return database
+
+
+def _new_file(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError as error:
+        raise error_for("STORE_EXISTS") from error
+    except OSError as error:
+        raise error_for("STORE_FULL") from error
+
+
+def _sync_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
