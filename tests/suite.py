@@ -15,14 +15,15 @@ from tests import postgres
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGES = ("console", "settings_store", "hsm", "keys", "tests", "bench")
 PYTHON = (sys.executable, "-m")
-CHECKS = (
-    (*PYTHON, "ruff", "format", "--check", "."),
-    (*PYTHON, "ruff", "check", "."),
-    (*PYTHON, "mypy", *PACKAGES),
-    (*PYTHON, "importlinter.cli", "lint"),
-    (*PYTHON, "djlint", "--check", "--lint", "--quiet", "templates"),
-    (sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"),
-)
+LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+CHECKS = {
+    "format": (*PYTHON, "ruff", "format", "--check", "."),
+    "lint": (*PYTHON, "ruff", "check", "."),
+    "types": (*PYTHON, "mypy", *PACKAGES),
+    "import contracts": (sys.executable, "-c", LINT_IMPORTS),
+    "templates": (*PYTHON, "djlint", "--check", "--lint", "--quiet", "templates"),
+    "migrations": (sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"),
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -32,8 +33,8 @@ def main(arguments: list[str]) -> int:
     if arguments:
         return pytest("as given", [*arguments, *(("-m", "not slow") if is_quick else ())], {})
     began = time.monotonic()
-    if failed := [check for check in CHECKS if not passes(check)]:
-        print(f"\n{len(failed)} checks failed: {', '.join(name_of(check) for check in failed)}", flush=True)
+    if failed := [name for name, command in CHECKS.items() if not passes(name, command)]:
+        print(f"\n{len(failed)} checks failed: {', '.join(failed)}", flush=True)
         return 1
     statuses = [pytest("SQLite", ["-m", "not slow"] if is_quick else [], {"DATABASE_URL": None})]
     if not is_quick:
@@ -43,20 +44,15 @@ def main(arguments: list[str]) -> int:
     return int(any(statuses))
 
 
-def passes(check: tuple[str, ...]) -> bool:
+def passes(name: str, command: tuple[str, ...]) -> bool:
     """Run one check and tell whether it is content; its output is shown when it is not."""
     began = time.monotonic()
-    done = subprocess.run(check, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     verdict = "ok" if done.returncode == 0 else "FAILED"
-    print(f"{verdict:>6} {time.monotonic() - began:5.1f} s  {name_of(check)}", flush=True)
+    print(f"{verdict:>6} {time.monotonic() - began:5.1f} s  {name}", flush=True)
     if done.returncode != 0:
         print(done.stdout, done.stderr, sep="\n", flush=True)
     return done.returncode == 0
-
-
-def name_of(check: tuple[str, ...]) -> str:
-    """Return what a person would call the check."""
-    return " ".join(word for word in check[1:] if word not in {"-m", "."})
 
 
 def pytest(leg: str, arguments: list[str], environment: dict[str, str | None]) -> int:
