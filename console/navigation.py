@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from console.lib.capability import Capability
 
@@ -97,7 +97,10 @@ def _item(entry: Entry, request: HttpRequest) -> NavItem | None:
     if not may(request, entry.capability):
         return None
     match = request.resolver_match
-    url = reverse(entry.view)
+    try:
+        url = reverse(entry.view)
+    except NoReverseMatch:  # until the page is there
+        return None
     current = bool(match and match.view_name == entry.view)
     return NavItem(entry.label, entry.icon, url, current, children)
 
