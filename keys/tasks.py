@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from console.activity import heads
 from console.jobs.running import Run, job_task
 from console.servers.current import current
 from keys import (
@@ -19,6 +20,9 @@ from keys import (
 )
 from keys.models.root import RevocationReason
 from keys.purposes import Purpose
+
+# Here and not in apps.py: Verify runs in the worker, and the web process must not reach the key store.
+heads.register_log_keys(logkey.public_keys)
 
 
 def _then_sign(work: Callable[[Run], str]) -> Callable[[Run], str]:
