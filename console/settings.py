@@ -198,6 +198,13 @@ ACCOUNT_FORMS = {
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key", "reauthenticate": "10/m/user"}
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if SECURE_PROXY_SSL_HEADER else 0
 MFA_ADAPTER = "console.accounts.adapter.MFAAdapter"
+MFA_FORMS = {
+    "authenticate": "console.accounts.factor_forms.CodeForm",
+    "reauthenticate": "console.accounts.factor_forms.ConfirmCodeForm",
+    "activate_totp": "console.accounts.factor_forms.NewAppForm",
+    "add_webauthn": "console.accounts.factor_forms.NewKeyForm",
+    "edit_webauthn": "console.accounts.factor_forms.KeyNameForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # there is no email

@@ -22,6 +22,12 @@ def page_of(user: User) -> str:
     return reverse("accounts:user", args=[user.pk])
 
 
+def open_sessions(user: User) -> str:
+    """Return what becomes of the user's sessions."""
+    number = len(sessions.of(user))
+    return f"{number}, ended now" if number else "None"
+
+
 @sensitive_post_parameters()
 @access(Capability.MANAGE_USERS, recent=True)
 def create(request: HttpRequest) -> HttpResponse:
@@ -66,7 +72,7 @@ def reset_password(request: HttpRequest, user_id: UUID) -> HttpResponse:
         done=f"{user.username} has a new first password. It opens once, within 24 hours.",
         back=page_of(user),
         kind="danger-solid",
-        impact=(("Open sessions", f"{len(sessions.of(user))}, ended now"),),
+        impact=(("Open sessions", open_sessions(user)),),
         crumb=user.username,
     )
     actor = signed_in(request).actor
@@ -87,7 +93,7 @@ def remove_factors(request: HttpRequest, user_id: UUID) -> HttpResponse:
         kind="danger-solid",
         impact=(
             ("Second factor", f"{factors.of(user)}, removed with the recovery codes"),
-            ("Open sessions", f"{len(sessions.of(user))}, ended now"),
+            ("Open sessions", open_sessions(user)),
         ),
         crumb=user.username,
     )
@@ -106,7 +112,7 @@ def deactivate(request: HttpRequest, user_id: UUID) -> HttpResponse:
         done=f"{user.username} was deactivated.",
         back=page_of(user),
         kind="danger-solid",
-        impact=(("Open sessions", f"{len(sessions.of(user))}, ended now"),),
+        impact=(("Open sessions", open_sessions(user)),),
         crumb=user.username,
     )
     return ask(request, act, lambda: users.deactivate(user, actor=signed_in(request).actor))

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from console.accounts import directory, factors, history, sessions
-from console.accounts.grants import GRANTS, RoleKey
+from console.accounts.grants import GRANTS, SIGNED_IN, RoleKey
 from console.accounts.models import Role, User
 from console.accounts.views.dialogs import signed_in
 from console.lib import htmx, keyset
@@ -51,7 +51,7 @@ def roles(request: HttpRequest) -> HttpResponse:
     cards = [
         {
             "role": role,
-            "allows": sorted(GRANTS[RoleKey(role.key)] - {Capability.PUBLIC, Capability.SIGNED_IN}),
+            "allows": [item for item in Capability if item in GRANTS[RoleKey(role.key)] - SIGNED_IN],
             "members": directory.members_of(role),
         }
         for role in Role.objects.all()
