@@ -21,7 +21,7 @@ CHECKS = {
     "lint": (*PYTHON, "ruff", "check", "."),
     "types": (*PYTHON, "mypy", *PACKAGES),
     "import contracts": (sys.executable, "-c", LINT_IMPORTS),
-    "templates": (*PYTHON, "djlint", "--check", "--lint", "--quiet", "templates"),
+    "templates": (*PYTHON, "djlint", "--lint", "--quiet", "templates"),
     "migrations": (sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"),
 }
 
