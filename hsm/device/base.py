@@ -146,8 +146,9 @@ class TestLine:
 
 
 class Device(Protocol):
-    """A place that holds private keys. Every method raises DeviceError; nothing is retried behind the caller's back
-    except what its error class allows, once.
+    """A place that holds private keys.
+
+    Every method raises DeviceError. Nothing is retried behind the caller's back but what its error class allows, once.
     """
 
     def token(self) -> TokenInfo:

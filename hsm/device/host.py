@@ -12,12 +12,23 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from hsm.device import wire
-from hsm.device.pkcs11 import Module, ModuleFault
+from hsm.device.pkcs11 import Module, ModuleFaultError
 
 PR_SET_DUMPABLE = 4  # linux/prctl.h
+ANSWERS: dict[type, Callable[[Module, Any], wire.Reply]] = {
+    wire.ListTokens: lambda module, _: wire.Tokens(module.tokens()),
+    wire.Login: lambda module, asked: wire.LoggedIn(module.login(asked.label, asked.serial, asked.pin)),
+    wire.Generate: lambda module, asked: wire.Found(module.generate(asked)),
+    wire.Find: lambda module, asked: wire.Found(module.find(asked.key_id)),
+    wire.Sign: lambda module, asked: wire.Signed(module.sign(asked.key_id, asked.digest, asked.scheme)),
+    wire.Destroy: lambda module, asked: _done(module.destroy(asked.key_id)),
+    wire.ListMechanisms: lambda module, _: wire.Mechanisms(module.mechanisms()),
+    wire.Reset: lambda module, _: _done(module.reset()),
+}
 F_SETSIG = 10  # asm-generic/fcntl.h; Python's fcntl does not name it
 
 
@@ -54,7 +65,7 @@ class Host:
         """Yield the reply, or its parts; a failure is a reply too."""
         try:
             yield from self._replies(request)
-        except ModuleFault as fault:
+        except ModuleFaultError as fault:
             yield wire.Failed(fault.code, fault.detail, fault.outcome_unknown)
 
     def _replies(self, request: wire.Request) -> Iterator[wire.Reply]:
@@ -62,26 +73,10 @@ class Host:
             case wire.Load(path=path):
                 self._module = Module(path)
                 yield self._module.info()
-            case wire.Reset():
-                self.module.reset()
-                yield wire.Done()
-            case wire.ListTokens():
-                yield wire.Tokens(self.module.tokens())
-            case wire.Login(label=label, serial=serial, pin=pin):
-                yield wire.LoggedIn(self.module.login(label, serial, pin))
-            case wire.Generate():
-                yield wire.Found(self.module.generate(request))
-            case wire.Find(key_id=key_id):
-                yield wire.Found(self.module.find(key_id))
-            case wire.Sign():
-                yield wire.Signed(self.module.sign(request.key_id, request.digest, request.scheme))
-            case wire.Destroy(key_id=key_id):
-                self.module.destroy(key_id)
-                yield wire.Done()
             case wire.ListKeys():
                 yield from self._listing()
-            case wire.ListMechanisms():
-                yield wire.Mechanisms(self.module.mechanisms())
+            case _:
+                yield ANSWERS[type(request)](self.module, request)
 
     def _listing(self) -> Iterator[wire.Reply]:
         keys = self.module.list_keys()
@@ -93,8 +88,12 @@ class Host:
     def module(self) -> Module:
         """The loaded module."""
         if self._module is None:
-            raise ModuleFault("HOST_PROTOCOL", "No module is loaded.")
+            raise ModuleFaultError("HOST_PROTOCOL", "No module is loaded.")
         return self._module
+
+
+def _done(_nothing: None) -> wire.Reply:
+    return wire.Done()
 
 
 def serve(channel: wire.Channel) -> None:

@@ -13,7 +13,7 @@ from hsm.device import wire
 from hsm.device.base import ModuleInfo, SecretLike, TokenInfo
 from hsm.device.codes import error_for
 from hsm.device.pool import pool
-from hsm.device.seat import HostKey, Seat, listing_key
+from hsm.device.seat import Seat, listing_key
 from hsm.device.token import TokenDevice, token_info
 
 DEADLINE_S = 20.0

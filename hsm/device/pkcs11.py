@@ -12,8 +12,8 @@ from typing import Any
 
 import pkcs11
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
-from pkcs11.attributes import AttributeMapper
-from pkcs11.constants import DEFAULT, TokenFlag as PyTokenFlag
+from pkcs11.constants import DEFAULT
+from pkcs11.constants import TokenFlag as PyTokenFlag
 from pkcs11.exceptions import PKCS11Error, TokenNotPresent, TokenNotRecognised, TokenWriteProtected
 
 from hsm.device import wire
@@ -21,20 +21,9 @@ from hsm.device.base import KeySpec, SignatureScheme, TokenFlag
 from hsm.device.ckr import code_of
 from hsm.device.codes import CODES
 from hsm.device.errors import ErrorClass
+from hsm.device.p11read import RawMapper, first_of, key_part, mechanism_part, serial_of, token_part, version_text
 
 MAX_PIN_BYTES = 255
-FLAGS = {
-    PyTokenFlag.TOKEN_INITIALIZED: TokenFlag.INITIALIZED,
-    PyTokenFlag.WRITE_PROTECTED: TokenFlag.WRITE_PROTECTED,
-    PyTokenFlag.LOGIN_REQUIRED: TokenFlag.LOGIN_REQUIRED,
-    PyTokenFlag.USER_PIN_INITIALIZED: TokenFlag.USER_PIN_INITIALIZED,
-    PyTokenFlag.USER_PIN_COUNT_LOW: TokenFlag.USER_PIN_COUNT_LOW,
-    PyTokenFlag.USER_PIN_FINAL_TRY: TokenFlag.USER_PIN_FINAL_TRY,
-    PyTokenFlag.USER_PIN_LOCKED: TokenFlag.USER_PIN_LOCKED,
-    PyTokenFlag.USER_PIN_TO_BE_CHANGED: TokenFlag.USER_PIN_TO_BE_CHANGED,
-    PyTokenFlag.PROTECTED_AUTHENTICATION_PATH: TokenFlag.PROTECTED_AUTHENTICATION_PATH,
-    PyTokenFlag.ERROR_STATE: TokenFlag.ERROR_STATE,
-}
 CURVES = {KeySpec.EC_P256: "secp256r1", KeySpec.EC_P384: "secp384r1", KeySpec.EC_P521: "secp521r1"}
 RSA_BITS = {KeySpec.RSA_2048: 2048, KeySpec.RSA_3072: 3072, KeySpec.RSA_4096: 4096}
 # DigestInfo up to the digest, RFC 8017 §9.2 note 1
@@ -43,12 +32,11 @@ DIGEST_INFO = {
     "sha384": bytes.fromhex("3041300d060960864801650304020205000430"),
 }
 PSS_SHA256 = (Mechanism.SHA256, pkcs11.MGF.SHA256, 32)
-CLAIMS = ("SENSITIVE", "EXTRACTABLE", "LOCAL", "NEVER_EXTRACTABLE", "ALWAYS_SENSITIVE")
 KEY_CLASSES = (ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY)
 SIGNING = MechanismFlag.SIGN | MechanismFlag.VERIFY
 
 
-class ModuleFault(Exception):
+class ModuleFaultError(Exception):
     """What the host reports as `wire.Failed`."""
 
     def __init__(self, code: str, detail: str = "", *, outcome_unknown: bool = False) -> None:
@@ -56,16 +44,6 @@ class ModuleFault(Exception):
         self.code = code
         self.detail = detail
         self.outcome_unknown = outcome_unknown
-
-
-class RawMapper(AttributeMapper):
-    """Gives raw bytes where a decoder fails, so that one odd attribute does not spoil a bulk read."""
-
-    def unpack_attributes(self, key: Attribute, value: bytes) -> Any:
-        try:
-            return super().unpack_attributes(key, value)
-        except (ValueError, NotImplementedError, ArithmeticError):
-            return value
 
 
 @dataclass(frozen=True)
@@ -88,24 +66,27 @@ PROFILES = (TPM2, STANDARD)
 
 
 class Module:
-    """One loaded module and, after `login`, one token of it. Every method raises ModuleFault and nothing else."""
+    """One loaded module and, after `login`, one token of it. Every method raises ModuleFaultError and nothing else."""
 
     def __init__(self, path: str) -> None:
         try:
             self._lib = pkcs11.lib(path)
         except PKCS11Error as error:
-            raise ModuleFault(code_of(error), _first_line(error)) from error
+            raise ModuleFaultError(code_of(error), _first_line(error)) from error
+        self._token: Any = None
+        self._anchor: Any = None
+        self._work: Any = None
+        self._handles: dict[bytes, Any] = {}
         described = f"{self._lib.manufacturer_id} {self._lib.library_description}".lower()
         self._profile = next(profile for profile in PROFILES if profile.word in described)
-        self._forget_login()
 
     def info(self) -> wire.Loaded:
         """Say what the module says about itself."""
         return wire.Loaded(
             manufacturer=self._lib.manufacturer_id,
             description=self._lib.library_description,
-            library_version=_version(self._lib.library_version),
-            cryptoki_version=_version(self._lib.cryptoki_version),
+            library_version=version_text(self._lib.library_version),
+            cryptoki_version=version_text(self._lib.cryptoki_version),
         )
 
     def reset(self) -> None:
@@ -117,14 +98,14 @@ class Module:
     def tokens(self) -> list[wire.TokenPart]:
         """Read every token, initialised or not."""
         with self._calls():
-            return [_token_part(token) for token in self._present()]
+            return [token_part(token) for token in self._present()]
 
     def login(self, label: str, serial: str, pin: bytes) -> wire.TokenPart:
         """Find the token by both names and log in, once. Nothing of the PIN is kept."""
         text = _pin_text(pin)
         with self._calls():
             token = self._the_token(label, serial)
-            part = _token_part(token)
+            part = token_part(token)
             _refuse_hopeless_login(part)
             self._anchor = token.open(rw=False, user_pin=text, attribute_mapper=RawMapper())
             self._token = token
@@ -134,18 +115,18 @@ class Module:
         """Make a key pair whose private half cannot leave the token, and describe it."""
         with self._calls():
             if self._objects(request.key_id):
-                raise ModuleFault("KEY_EXISTS")
+                raise ModuleFaultError("KEY_EXISTS")
         public, private = self._generate(request)
         try:
-            key = _key_part(request.key_id, private=private, public=public)
+            key = key_part(request.key_id, private=private, public=public)
             if key.extractable is True or key.sensitive is False:
                 private.destroy()
                 public.destroy()
-                raise ModuleFault("KEY_NOT_PROTECTED")
+                raise ModuleFaultError("KEY_NOT_PROTECTED")
             if not request.keep:
                 self._handles[request.key_id] = private
         except PKCS11Error as error:
-            raise ModuleFault(code_of(error), outcome_unknown=request.keep) from error
+            raise ModuleFaultError(code_of(error), outcome_unknown=request.keep) from error
         return key
 
     def find(self, key_id: bytes) -> wire.KeyPart | None:
@@ -155,8 +136,8 @@ class Module:
             if not objects:
                 self._confirm_token()
                 return None
-            return _key_part(
-                key_id, private=_first(objects, pkcs11.PrivateKey), public=_first(objects, pkcs11.PublicKey)
+            return key_part(
+                key_id, private=first_of(objects, pkcs11.PrivateKey), public=first_of(objects, pkcs11.PublicKey)
             )
 
     def sign(self, key_id: bytes, digest: bytes, scheme_name: str) -> bytes:
@@ -166,9 +147,9 @@ class Module:
             key = self._handles.get(key_id) or self._private_key(key_id)
             self._handles[key_id] = key
             if not isinstance(key, pkcs11.SignMixin):
-                raise ModuleFault("CKR_KEY_FUNCTION_NOT_PERMITTED")
+                raise ModuleFaultError("CKR_KEY_FUNCTION_NOT_PERMITTED")
             if (key.key_type == KeyType.EC) is not scheme.is_ec:
-                raise ModuleFault("SCHEME_MISMATCH")
+                raise ModuleFaultError("SCHEME_MISMATCH")
             mechanism, parameter, data = _mechanism(scheme, digest)
             return bytes(key.sign(data, mechanism=mechanism, mechanism_param=parameter))
 
@@ -181,7 +162,7 @@ class Module:
                 item.destroy()
             self._confirm_token()
             if objects and self._objects(key_id):
-                raise ModuleFault("CKR_FUNCTION_FAILED", "The token says that it destroyed the key, but still has it.")
+                raise ModuleFaultError("CKR_FUNCTION_FAILED", "The key is still on the token.")
 
     def list_keys(self) -> list[wire.KeyPart]:
         """Describe every key pair, all or none."""
@@ -195,7 +176,7 @@ class Module:
                     half = pkcs11.PrivateKey if kind is ObjectClass.PRIVATE_KEY else pkcs11.PublicKey
                     pair.setdefault(half, item)
             keys = [
-                _key_part(key_id, private=pair.get(pkcs11.PrivateKey), public=pair.get(pkcs11.PublicKey))
+                key_part(key_id, private=pair.get(pkcs11.PrivateKey), public=pair.get(pkcs11.PublicKey))
                 for (key_id, _), pair in halves.items()
             ]
             self._confirm_token()
@@ -205,7 +186,7 @@ class Module:
         """Read what the token advertises."""
         with self._calls():
             slot = self._logged_in().slot
-            return [_mechanism_part(slot, mechanism) for mechanism in sorted(slot.get_mechanisms())]
+            return [mechanism_part(slot, mechanism) for mechanism in sorted(slot.get_mechanisms())]
 
     @contextmanager
     def _calls(self) -> Iterator[None]:
@@ -216,9 +197,10 @@ class Module:
             code = code_of(error)
             if CODES.get(code, CODES["CKR_VENDOR_DEFINED"]).error_class is not ErrorClass.CALLER:
                 self._drop_session()
-            raise ModuleFault(code, _first_line(error) if code.startswith("MODULE") else "") from error
+            raise ModuleFaultError(code, _first_line(error) if code.startswith("MODULE") else "") from error
 
-    def _generate(self, request: wire.Generate) -> tuple[Any, Any]:
+    def _generate(self, request: wire.Generate) -> Any:
+        """Return the public and the private object."""
         spec = KeySpec(request.spec)
         template = {"public_template": self._profile.public, "private_template": self._private_template()}
         common = {"id": request.key_id, "label": request.label, "store": request.keep, "capabilities": SIGNING}
@@ -230,7 +212,7 @@ class Module:
             domain = session.create_domain_parameters(KeyType.EC, {Attribute.EC_PARAMS: curve}, local=True)
             return domain.generate_keypair(**common, **template)
         except PKCS11Error as error:
-            raise ModuleFault(code_of(error), outcome_unknown=self._may_hold(request)) from error
+            raise ModuleFaultError(code_of(error), outcome_unknown=self._may_hold(request)) from error
 
     def _private_template(self) -> dict[Attribute, Any]:
         return {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, **self._profile.private}
@@ -241,16 +223,16 @@ class Module:
         try:
             held = bool(self._objects(request.key_id))
             self._confirm_token()
-        except (PKCS11Error, ModuleFault):
+        except (PKCS11Error, ModuleFaultError):
             return request.keep
         return held and request.keep
 
     def _private_key(self, key_id: bytes) -> Any:
         objects = self._objects(key_id)
-        key = _first(objects, pkcs11.PrivateKey)
+        key = first_of(objects, pkcs11.PrivateKey)
         if key is None:
             self._confirm_token()
-            raise ModuleFault("KEY_MISSING")
+            raise ModuleFaultError("KEY_MISSING")
         return key
 
     def _objects(self, key_id: bytes) -> list[Any]:
@@ -266,10 +248,10 @@ class Module:
                 continue
 
     def _the_token(self, label: str, serial: str) -> Any:
-        fits = [token for token in self._present() if (token.label, _serial(token)) == (label, serial)]
+        fits = [token for token in self._present() if (token.label, serial_of(token)) == (label, serial)]
         fits = [token for token in fits if PyTokenFlag.TOKEN_INITIALIZED in token.flags]
         if len(fits) != 1:
-            raise ModuleFault("TOKEN_AMBIGUOUS" if fits else "TOKEN_NOT_FOUND")
+            raise ModuleFaultError("TOKEN_AMBIGUOUS" if fits else "TOKEN_NOT_FOUND")
         return fits[0]
 
     def _confirm_token(self) -> None:
@@ -277,11 +259,11 @@ class Module:
         token = self._logged_in()
         now = token.slot.get_token()
         if (now.label, now.serial) != (token.label, token.serial):
-            raise ModuleFault("TOKEN_CHANGED")
+            raise ModuleFaultError("TOKEN_CHANGED")
 
     def _logged_in(self) -> Any:
         if self._token is None:
-            raise ModuleFault("CKR_USER_NOT_LOGGED_IN")
+            raise ModuleFaultError("CKR_USER_NOT_LOGGED_IN")
         return self._token
 
     def _session(self) -> Any:
@@ -302,28 +284,26 @@ class Module:
                 return  # a session that cannot be closed is gone, or goes with the host
 
     def _forget_login(self) -> None:
-        self._token: Any = None
-        self._anchor: Any = None
-        self._work: Any = None
-        self._handles: dict[bytes, Any] = {}
+        self._token = self._anchor = self._work = None
+        self._handles = {}
 
 
 def _pin_text(pin: bytes) -> str:
     if not pin:
-        raise ModuleFault("PIN_EMPTY")
+        raise ModuleFaultError("PIN_EMPTY")
     if len(pin) > MAX_PIN_BYTES:
-        raise ModuleFault("PIN_LENGTH")
+        raise ModuleFaultError("PIN_LENGTH")
     try:
         return pin.decode()
     except UnicodeDecodeError:
-        raise ModuleFault("PIN_NOT_TEXT") from None  # the cause would show the PIN
+        raise ModuleFaultError("PIN_NOT_TEXT") from None  # the cause would show the PIN
 
 
 def _refuse_hopeless_login(token: wire.TokenPart) -> None:
     if TokenFlag.USER_PIN_LOCKED in token.flags:
-        raise ModuleFault("PIN_LOCKED")
+        raise ModuleFaultError("PIN_LOCKED")
     if TokenFlag.USER_PIN_INITIALIZED not in token.flags:
-        raise ModuleFault("PIN_NOT_SET")
+        raise ModuleFaultError("PIN_NOT_SET")
 
 
 def _mechanism(scheme: SignatureScheme, digest: bytes) -> tuple[Mechanism, Any, bytes]:
@@ -333,67 +313,6 @@ def _mechanism(scheme: SignatureScheme, digest: bytes) -> tuple[Mechanism, Any, 
     if scheme is SignatureScheme.RSA_PSS_SHA256:
         return Mechanism.RSA_PKCS_PSS, PSS_SHA256, digest
     return Mechanism.RSA_PKCS, None, DIGEST_INFO[scheme.hash_name] + digest
-
-
-def _key_part(key_id: bytes, *, private: Any, public: Any) -> wire.KeyPart:
-    claims = private.get_attributes([Attribute[name] for name in CLAIMS]) if private is not None else {}
-    labels = [
-        half.get_attributes([Attribute.LABEL]).get(Attribute.LABEL) for half in (private, public) if half is not None
-    ]
-    return wire.KeyPart(
-        key_id=key_id,
-        label=next((label for label in labels if isinstance(label, str)), ""),
-        has_private=private is not None,
-        has_public=public is not None,
-        public=_public_part(public) if public is not None else None,
-        **{name.lower(): _flag(claims.get(Attribute[name])) for name in CLAIMS},
-    )
-
-
-def _public_part(public: Any) -> wire.PublicPart:
-    values = public.get_attributes(
-        [Attribute.EC_PARAMS, Attribute.EC_POINT, Attribute.MODULUS, Attribute.PUBLIC_EXPONENT]
-    )
-    return wire.PublicPart(
-        ec_params=values.get(Attribute.EC_PARAMS, b""),
-        ec_point=values.get(Attribute.EC_POINT, b""),
-        modulus=values.get(Attribute.MODULUS, b""),
-        exponent=values.get(Attribute.PUBLIC_EXPONENT, b""),
-    )
-
-
-def _mechanism_part(slot: Any, mechanism: Mechanism | int) -> wire.MechanismPart:
-    name = mechanism.name if isinstance(mechanism, Mechanism) else f"0x{mechanism:08X}"
-    info = slot.get_mechanism_info(mechanism)
-    return wire.MechanismPart(name=name, min_bits=info.min_key_length or 0, max_bits=info.max_key_length or 0)
-
-
-def _token_part(token: Any) -> wire.TokenPart:
-    return wire.TokenPart(
-        slot_id=token.slot.slot_id,
-        label=token.label,
-        serial=_serial(token),
-        manufacturer=token.manufacturer_id,
-        model=token.model,
-        firmware=_version(token.firmware_version),
-        flags=[ours.value for theirs, ours in FLAGS.items() if theirs in token.flags],
-    )
-
-
-def _serial(token: Any) -> str:
-    return bytes(token.serial).rstrip(b"\0 ").decode("ascii", errors="replace")
-
-
-def _version(parts: tuple[int, int]) -> str:
-    return ".".join(map(str, parts))
-
-
-def _first(objects: list[Any], kind: type) -> Any:
-    return next((item for item in objects if isinstance(item, kind)), None)
-
-
-def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
 
 
 def _first_line(error: Exception) -> str:

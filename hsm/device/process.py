@@ -48,7 +48,7 @@ class HostProcess:
         ours, theirs = socket.socketpair()
         lifeline, self._lifeline = os.pipe()
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - fixed arguments
+            self._process = subprocess.Popen(
                 [sys.executable, "-s", "-E", "-m", "hsm.device.host", str(theirs.fileno()), str(lifeline)],
                 env=dict(environment),
                 cwd=CODE_ROOT,

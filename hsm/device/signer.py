@@ -7,7 +7,6 @@ swapped never yields a certificate.
 import hashlib
 from typing import Any, NoReturn, Self
 
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
@@ -15,6 +14,7 @@ from hsm.device import spki
 from hsm.device.base import Device, SignatureScheme
 from hsm.device.codes import error_for
 
+Buffer = bytes | bytearray | memoryview
 ECDSA_SCHEMES = {
     "sha256": SignatureScheme.ECDSA_SHA256,
     "sha384": SignatureScheme.ECDSA_SHA384,
@@ -27,6 +27,11 @@ PKCS1V15_SCHEMES = {
 PSS_SCHEMES = {"sha256": SignatureScheme.RSA_PSS_SHA256}
 
 
+def _refuse(_key: Any, *_args: Any, **_options: Any) -> NoReturn:
+    """Stand for what a key on a device does not do: it signs, and nothing else."""
+    raise error_for("CKR_KEY_UNEXTRACTABLE")
+
+
 class _DeviceKey:
     """What both kinds share: the key stays where it is, and signs there."""
 
@@ -35,23 +40,21 @@ class _DeviceKey:
         self._key_id = key_id
         self._public = public
 
-    def _sign(self, data: bytes, algorithm: Any, schemes: dict[str, SignatureScheme]) -> bytes:
+    def _sign(self, data: Buffer, algorithm: Any, schemes: dict[str, SignatureScheme]) -> bytes:
         prehashed = isinstance(algorithm, Prehashed)
         name = str((algorithm._algorithm if prehashed else algorithm).name)  # noqa: SLF001 - it has no accessor
         if name not in schemes:
             raise error_for("SCHEME_MISMATCH")
         scheme = schemes[name]
-        digest = data if prehashed else hashlib.new(name, data).digest()
+        digest = bytes(data) if prehashed else hashlib.new(name, data).digest()
         signature = self._device.sign(self._key_id, digest, scheme)
         if not spki.verifies(self._public, signature, digest, scheme):
             raise error_for("SIGNATURE_WRONG")
         return signature
 
-    def _refuse(self, *_args: Any, **_options: Any) -> NoReturn:
-        raise error_for("CKR_KEY_UNEXTRACTABLE")
-
     @property
     def key_size(self) -> int:
+        """The size of the key, in bits."""
         return self._public.key_size
 
     def __copy__(self) -> Self:
@@ -77,13 +80,13 @@ class DeviceEllipticCurvePrivateKey(_DeviceKey, ec.EllipticCurvePrivateKey):
         """The curve."""
         return self.public_key().curve
 
-    def sign(self, data: bytes, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
+    def sign(self, data: Buffer, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
         """Sign on the device; DER ECDSA-Sig-Value. Raises DeviceError."""
         return self._sign(data, signature_algorithm.algorithm, ECDSA_SCHEMES)
 
-    exchange = _DeviceKey._refuse
-    private_numbers = _DeviceKey._refuse
-    private_bytes = _DeviceKey._refuse
+    exchange = _refuse
+    private_numbers = _refuse
+    private_bytes = _refuse
 
 
 class DeviceRSAPrivateKey(_DeviceKey, rsa.RSAPrivateKey):
@@ -94,13 +97,13 @@ class DeviceRSAPrivateKey(_DeviceKey, rsa.RSAPrivateKey):
         assert isinstance(self._public, rsa.RSAPublicKey)  # noqa: S101 - for the type checker
         return self._public
 
-    def sign(self, data: bytes, padding: padding.AsymmetricPadding, algorithm: Any) -> bytes:
+    def sign(self, data: Buffer, padding: padding.AsymmetricPadding, algorithm: Any) -> bytes:
         """Sign on the device. Raises DeviceError."""
         return self._sign(data, algorithm, _rsa_schemes(padding))
 
-    decrypt = _DeviceKey._refuse
-    private_numbers = _DeviceKey._refuse
-    private_bytes = _DeviceKey._refuse
+    decrypt = _refuse
+    private_numbers = _refuse
+    private_bytes = _refuse
 
 
 def device_private_key(

@@ -27,6 +27,7 @@ from hsm.device.seat import Seat
 MAX_LABEL_BYTES = 255
 
 _R = TypeVar("_R", bound=wire.Reply)
+_T = TypeVar("_T")
 
 
 class TokenDevice:
@@ -138,7 +139,7 @@ class TokenDevice:
         if not spki.verifies(spki.load(spki_der), signature, digest, scheme):
             raise error_for("SIGNATURE_WRONG")
 
-    def _once_more(self, act: Callable[[], _R]) -> _R:
+    def _once_more(self, act: Callable[[], _T]) -> _T:
         """Act; when the error class allows, once more on a new host and a new login."""
         try:
             return act()

@@ -69,21 +69,21 @@ class MechanismPart(msgspec.Struct, frozen=True, gc=False):
 # Requests
 
 
-class Load(_Message):
+class Load(_Message, frozen=True):
     """Load the module and initialise it."""
 
     path: str
 
 
-class Reset(_Message):
+class Reset(_Message, frozen=True):
     """Finalise and initialise the module again: it forgets the login and sees new tokens."""
 
 
-class ListTokens(_Message):
+class ListTokens(_Message, frozen=True):
     """Read every token."""
 
 
-class Login(_Message):
+class Login(_Message, frozen=True):
     """Find the token and log in, once. Both names must fit, so that no other token sees the PIN."""
 
     label: str
@@ -91,7 +91,7 @@ class Login(_Message):
     pin: bytes
 
 
-class Generate(_Message):
+class Generate(_Message, frozen=True):
     """Make a key pair; `keep` False makes a session object, for a self-test."""
 
     key_id: bytes
@@ -100,13 +100,13 @@ class Generate(_Message):
     keep: bool = True
 
 
-class Find(_Message):
+class Find(_Message, frozen=True):
     """Look for a key pair."""
 
     key_id: bytes
 
 
-class Sign(_Message):
+class Sign(_Message, frozen=True):
     """Sign a digest."""
 
     key_id: bytes
@@ -114,17 +114,17 @@ class Sign(_Message):
     scheme: str
 
 
-class Destroy(_Message):
+class Destroy(_Message, frozen=True):
     """Destroy both halves."""
 
     key_id: bytes
 
 
-class ListKeys(_Message):
+class ListKeys(_Message, frozen=True):
     """Read every key pair."""
 
 
-class ListMechanisms(_Message):
+class ListMechanisms(_Message, frozen=True):
     """Read what the token advertises."""
 
 
@@ -134,15 +134,15 @@ Request = Load | Reset | ListTokens | Login | Generate | Find | Sign | Destroy |
 # Replies
 
 
-class Ready(_Message):
+class Ready(_Message, frozen=True):
     """The host is up, with nothing loaded."""
 
 
-class Done(_Message):
+class Done(_Message, frozen=True):
     """Done; there is nothing to tell."""
 
 
-class Loaded(_Message):
+class Loaded(_Message, frozen=True):
     """The module is loaded."""
 
     manufacturer: str
@@ -151,44 +151,44 @@ class Loaded(_Message):
     cryptoki_version: str
 
 
-class Tokens(_Message):
+class Tokens(_Message, frozen=True):
     """Every token."""
 
     tokens: list[TokenPart]
 
 
-class LoggedIn(_Message):
+class LoggedIn(_Message, frozen=True):
     """The login worked."""
 
     token: TokenPart
 
 
-class Found(_Message):
+class Found(_Message, frozen=True):
     """A key pair, or that there is none."""
 
     key: KeyPart | None
 
 
-class Signed(_Message):
+class Signed(_Message, frozen=True):
     """The signature as the token made it (ECDSA: r and s, each as long as the group order)."""
 
     signature: bytes
 
 
-class Keys(_Message):
+class Keys(_Message, frozen=True):
     """A part of a listing; `more` says whether another part follows."""
 
     keys: list[KeyPart]
     more: bool
 
 
-class Mechanisms(_Message):
+class Mechanisms(_Message, frozen=True):
     """What the token advertises."""
 
     mechanisms: list[MechanismPart]
 
 
-class Failed(_Message):
+class Failed(_Message, frozen=True):
     """It failed: `code` as in `codes.CODES`."""
 
     code: str
@@ -199,8 +199,8 @@ class Failed(_Message):
 Reply = Ready | Done | Loaded | Tokens | LoggedIn | Found | Signed | Keys | Mechanisms | Failed
 
 _encoder = msgspec.msgpack.Encoder()
-_request_decoder = msgspec.msgpack.Decoder(Request)
-_reply_decoder = msgspec.msgpack.Decoder(Reply)
+_request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_reply_decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 
 
 class ProtocolError(Exception):
