@@ -1,0 +1,84 @@
+"""Forms of the key pages."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+
+from keys.models.root import RevocationReason
+
+LONGEST_NOTE = 500
+
+
+class CreateForm(forms.Form):
+    """Ask for a root key. `token` is new with every showing: it makes a second sending harmless (UI.md §9.14)."""
+
+    token = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+    in_doubt = forms.BooleanField(
+        required=False,
+        label="The security of the present root keys is in doubt",
+        help_text="Then the new key is not cross-certified by them, and you revoke them right after. Whoever knows "
+        "only an old key needs a new initialisation file.",
+    )
+
+
+class RevokeForm(forms.Form):
+    """Confirm a revocation. The exact name, the reason and the consequences that were shown are checked again."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    when = forms.ChoiceField(
+        label="When",
+        choices=[("later", "At the time below; it can be cancelled until then"), ("now", "Now")],
+        widget=forms.RadioSelect,
+    )
+    due_at = forms.DateTimeField(
+        label="Date and time, UTC",
+        required=False,
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    reason = forms.ChoiceField(label="Reason", choices=[("", "Choose a reason"), *RevocationReason.choices])
+    note = forms.CharField(
+        label="Note for the activity log", required=False, max_length=LONGEST_NOTE, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    backup = forms.BooleanField(
+        label="I have a backup from before, and will back up again right after this",
+        error_messages={"required": "Back up immediately before and after you revoke, and tick this box."},
+    )
+    typed = forms.CharField(
+        required=False,
+        strip=False,
+        widget=forms.TextInput(
+            attrs={"class": "mono", "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
+        ),
+    )
+
+    def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.name = name
+        self.fields["typed"].label = f"To confirm, type {name}"
+
+    def clean_typed(self) -> str:
+        """The exact name, as it is shown."""
+        typed: str = self.cleaned_data["typed"]
+        if typed != self.name:
+            raise forms.ValidationError(
+                "The name does not match. Type it exactly as shown, including capital letters and spaces."
+            )
+        return typed
+
+    def clean(self) -> dict[str, Any]:
+        """A date for later."""
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("when") == "later" and not cleaned.get("due_at") and "due_at" not in self.errors:
+            self.add_error("due_at", "Choose the date and the time, or choose Now.")
+        return cleaned
+
+    @property
+    def due_at(self) -> datetime | None:
+        """The time that was chosen; None means now."""
+        if self.cleaned_data["when"] == "now":
+            return None
+        chosen: datetime = self.cleaned_data["due_at"]
+        return chosen if chosen.tzinfo else chosen.replace(tzinfo=UTC)

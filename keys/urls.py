@@ -1,0 +1,26 @@
+"""URLs of the key pages."""
+
+from django.urls import path
+
+from keys.views import current, details, downloads, overview, revoke
+
+app_name = "keys"
+urlpatterns = [
+    path("", current.current_server, name="current-server"),
+    path("create/", current.create, name="create"),
+    path("activity/", overview.activity, name="activity"),
+    path("workflow/", overview.rotation_workflow, name="workflow"),
+    path("propagation/", overview.propagation_list, name="propagation"),
+    path("troubleshooting/", overview.troubleshooting, name="troubleshooting"),
+    path("root/<uuid:root_id>/", details.root, name="root"),
+    path("root/<uuid:root_id>/revoke/", revoke.revoke, name="revoke"),
+    path("root/<uuid:root_id>/schedule/", revoke.schedule, name="schedule"),
+    path("root/<uuid:root_id>/cancel/", revoke.cancel, name="cancel-revocation"),
+    path("root/<uuid:root_id>/crl/", downloads.crl, name="crl"),
+    path("root/<uuid:root_id>/directive/", downloads.directive, name="directive"),
+    path("subordinate/<uuid:key_id>/", details.subordinate, name="subordinate"),
+    path("subordinate/<uuid:key_id>/rotate/", details.rotate, name="rotate"),
+    path("key/<uuid:key_id>/public-key/", downloads.public_key, name="public-key"),
+    path("key/<uuid:key_id>/certificate/", downloads.certificate, name="certificate"),
+    path("cross/<int:cross_id>/", downloads.cross_certificate, name="cross-certificate"),
+]

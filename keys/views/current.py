@@ -1,0 +1,88 @@
+"""Current Server: one tile for each active root, and what is going on with them (NAV-02, KEY-12 to KEY-23)."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+from django_htmx.http import trigger_client_event
+
+from console.jobs.models import OPEN, Job
+from console.lib import clock, htmx
+from console.lib.access import access
+from console.lib.capability import Capability
+from console.servers.current import current
+from console.servers.models import Server
+from keys import hierarchy, jobs, places, revocation, roots, tiles
+from keys.forms import CreateForm
+from keys.models.root import UNSETTLED, Root
+from keys.models.subordinate import Subordinate
+from keys.standing import Standing
+
+AT_WORK = [kind.name for kind in (jobs.CREATE_ROOT, jobs.CROSS_CERTIFY, jobs.REMAKE_SUBORDINATES, jobs.DESTROY_KEY)]
+
+
+@require_GET
+@access(Capability.READ)
+def current_server(request: HttpRequest) -> HttpResponse:
+    """Show the root keys of this server; a fragment request gets the part that changes."""
+    server = current()
+    template = "keys/current.html#region" if htmx.wants_fragment(request) else "keys/current.html"
+    return render(request, template, {**region(server), "as_list": request.GET.get("hierarchy") == "list"})
+
+
+def region(server: Server) -> dict[str, Any]:
+    """Return what Current Server shows."""
+    standing = Standing.read(server)
+    now = clock.now()
+    newest = standing.newest
+    shown = tiles.tiles(standing)
+    below = list(Subordinate.objects.active(server).select_related("binding", "root"))
+    return {
+        "server": server,
+        "tiles": shown,
+        "newest": newest,
+        "replaced": [tile for tile in shown if tile.look == "retiring"],
+        "unsettled": Root.objects.filter(server=server, state__in=UNSETTLED),
+        "offers": revocation.offers(standing),
+        "advice": tiles.advice(standing, now),
+        "jobs": Job.objects.filter(server=server, kind_name__in=AT_WORK, state__in=OPEN).order_by("created_at"),
+        "picture": _picture(newest, below) if newest else None,
+        "elsewhere": [key for key in below if newest and key.root_id != newest.pk],
+        "below": [key for key in below if newest and key.root_id == newest.pk],
+    }
+
+
+def _picture(newest: Root, below: list[Subordinate]) -> hierarchy.Picture:
+    mine = [key for key in below if key.root_id == newest.pk]
+    urls: dict[object, str] = {key.pk: reverse("keys:subordinate", args=[key.pk]) for key in mine}
+    urls[newest.pk] = reverse("keys:root", args=[newest.pk])
+    return hierarchy.picture(hierarchy.tree(newest, mine, clock.now(), urls))
+
+
+@require_http_methods(["GET", "POST"])
+@access(Capability.MANAGE_KEYS)
+def create(request: HttpRequest) -> HttpResponse:
+    """Ask before a key is created, and request it."""
+    form = CreateForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        root, _ = roots.request(
+            actor=request.user.actor,  # type: ignore[union-attr]
+            form_token=data["token"],
+            in_doubt=data["in_doubt"],
+        )
+        return _requested(request, root)
+    standing = Standing.read(current())
+    context = {"form": form, "place": places.of_next_root(), "too_soon": tiles.too_soon(standing, clock.now())}
+    template = "keys/create.html#dialog" if htmx.wants_fragment(request) else "keys/create.html"
+    return render(request, template, context, status=422 if form.is_bound else 200)
+
+
+def _requested(request: HttpRequest, root: Root) -> HttpResponse:
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect("keys:current-server")
+    # An empty answer takes the dialog away; the page behind it shows the job.
+    response = htmx.toast(HttpResponse(), "ok", f"{root.name} was requested.")
+    return trigger_client_event(response, "keys-changed", {})
