@@ -78,10 +78,10 @@ def path() -> Path:
     return Path(settings.LOG_DIR) / NAME
 
 
-def lines(file_path: Path | None = None) -> Iterator[HeadLine | DamagedLine]:
+def lines() -> Iterator[HeadLine | DamagedLine]:
     """Yield the file line by line; nothing when there is no file."""
     try:
-        file = (file_path or path()).open("rb")
+        file = path().open("rb")
     except FileNotFoundError:
         return
     with file:

@@ -106,28 +106,29 @@ def record(head: HeadToSign, *, signature: bytes, public_key: bytes) -> None:
     )
     if not verify_signature(row):
         raise ValueError("The signature over the head of the activity log does not verify.")
-    SignedHead.objects.bulk_create([row], ignore_conflicts=True)
-    missed = _complete_file(head.seq)
+    # The lock of the file spans both writes: whoever holds it sees a head in both places or in none.
+    with headfile.locked() as file:
+        SignedHead.objects.bulk_create([row], ignore_conflicts=True)
+        missed = _complete(file, head.seq)
     if missed:
         with transaction.atomic():
             details = {"added": missed, "file": headfile.NAME}
             log.append(Action.EVIDENCE_COMPLETED, LOG, actor=Actor.system("log"), details=details)
 
 
-def _complete_file(seq: int) -> int:
+def _complete(file: headfile.Writer, seq: int) -> int:
     """Append every head of this server that the file lacks at its end; return how many came before `seq`.
 
-    More than one is missing after a crash between database and file, after a restore, or when somebody cut
-    the file: it is made whole from the database, and the log says so.
+    More than one is missing after a crash between database and file, after a restore, or when somebody cut the
+    file: it is made whole from the database, and the log says so.
     """
-    with headfile.locked() as file:
-        written = file.last_seq()
-        missing = SignedHead.objects.filter(server=settings.SERVER_NAME, seq__gt=written).order_by("seq")
-        earlier = 0
-        for row in missing.iterator(chunk_size=500):
-            file.append([_line(row, since=written)])
-            written = row.seq
-            earlier += row.seq < seq
+    written = file.last_seq()
+    earlier = 0
+    missing = SignedHead.objects.filter(server=settings.SERVER_NAME, seq__gt=written).order_by("seq")
+    for row in missing.iterator(chunk_size=500):
+        file.append([_line(row, since=written)])
+        written = row.seq
+        earlier += row.seq < seq
     return earlier
 
 

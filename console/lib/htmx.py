@@ -24,8 +24,8 @@ def refocus(response: HttpResponse, element_id: str) -> HttpResponse:
 
 def wants_fragment(request: HttpRequest) -> bool:
     """Tell whether only a part of the page is asked for: not for a boosted link, nor when Back reloads the page."""
-    asked = getattr(request, "htmx", None)
-    return bool(asked) and not asked.boosted and not asked.history_restore_request
+    asked: Any = getattr(request, "htmx", None)
+    return bool(asked and not asked.boosted and not asked.history_restore_request)
 
 
 def redirect(url: str) -> HttpResponse:

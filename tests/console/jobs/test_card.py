@@ -1,17 +1,23 @@
 """STK-07, MIS-11: the card asks 0.3, 0.6, 1, 2 s apart, every 5 s after a minute, and stops with 286."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import resolve
 
 from console.jobs.card import STARTED, Watch, card
 from console.jobs.jobs import TIDY
 from console.jobs.models import Job, State
-from console.lib import htmx
 from console.servers.models import Server
 
 NOW = datetime(2026, 11, 21, 22, 40, tzinfo=UTC)
+
+
+def events(response: Any) -> dict[str, Any]:
+    return dict(json.loads(response.headers["HX-Trigger"]))
 
 
 def a_job(state: State = State.RUNNING, **values: object) -> Job:
@@ -85,12 +91,12 @@ def test_polling_answers_200_then_286(auditor_client: Client, job: Job) -> None:
     running = auditor_client.get(url, {"polls": "1", "said": "0"}, headers={"HX-Request": "true"})
     assert running.status_code == 200
     assert 'hx-trigger="load delay:600ms"' in running.content.decode()
-    assert htmx.events(running)["say"]["text"].endswith("50 percent.")
+    assert events(running)["say"]["text"].endswith("50 percent.")
     Job.objects.update(state=State.SUCCEEDED)
     ended = auditor_client.get(url, {"polls": "2", "said": "50"}, headers={"HX-Request": "true"})
     assert ended.status_code == 286
     assert "hx-trigger" not in ended.content.decode()
-    assert htmx.events(ended)["job-finished"] == {"id": str(job.pk), "state": "succeeded"}
+    assert events(ended)["job-finished"] == {"id": str(job.pk), "state": "succeeded"}
 
 
 @pytest.mark.parametrize("polls", ["x", "-1", "9" * 40, "٣", ""])
@@ -99,9 +105,8 @@ def test_nonsense_in_the_address_is_no_error(auditor_client: Client, job: Job, p
     assert answer.status_code == 200
 
 
-def test_polling_is_marked_as_passive() -> None:
-    from django.urls import resolve
-
-    assert resolve(f"/jobs/{'0' * 8}-0000-0000-0000-{'0' * 12}/card/").func.passive is True
-    assert resolve("/jobs/rows/").func.passive is True
-    assert not hasattr(resolve("/jobs/").func, "passive")
+def test_polling_is_marked_as_passive(job: Job) -> None:
+    marks = {
+        url: getattr(resolve(url).func, "passive", False) for url in (f"/jobs/{job.pk}/card/", "/jobs/rows/", "/jobs/")
+    }
+    assert list(marks.values()) == [True, True, False]
