@@ -21,6 +21,13 @@ class Action(StrEnum):
     VALIDITY_RAISED = "keys.subordinate.validity-raised"
     LOG_KEY_CREATED = "keys.log-key.created"
     VERIFIED = "keys.verified"
+    STORE_PASSWORD_SET = "keys.store.password-set"  # noqa: S105 - the name of an act
+    STORE_PASSWORD_CHANGED = "keys.store.password-changed"  # noqa: S105
+    STORE_PASSWORD_REMOVED = "keys.store.password-removed"  # noqa: S105
+    BACKUP_REQUESTED = "keys.backup.requested"
+    BACKUP_MADE = "keys.backup.made"
+    BACKUP_RESTORED = "keys.backup.restored"
+    SEALING_ROTATED = "keys.sealing.rotated"
 
 
 LABELS: dict[str, str] = {
@@ -39,4 +46,11 @@ LABELS: dict[str, str] = {
     Action.VALIDITY_RAISED: "Validity raised above the renewal window",
     Action.LOG_KEY_CREATED: "Key of the activity log created",
     Action.VERIFIED: "Keys verified",
+    Action.STORE_PASSWORD_SET: "Key store encrypted by a password",
+    Action.STORE_PASSWORD_CHANGED: "Password of the key store changed",
+    Action.STORE_PASSWORD_REMOVED: "Password of the key store removed",
+    Action.BACKUP_REQUESTED: "Backup requested",
+    Action.BACKUP_MADE: "Backup made",
+    Action.BACKUP_RESTORED: "Server restored from a backup",
+    Action.SEALING_ROTATED: "Sealing key replaced",
 }

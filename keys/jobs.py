@@ -124,3 +124,17 @@ SIGN_LOG_HEAD = register_periodic(
     ),
     every_s=60,
 )
+PKI_PASSWORD = register(
+    JobKind(
+        name="keys.pki-password",
+        label="Change what encrypts the key store",
+        task="keys.pki_password",
+        time_limit_s=300,
+        lease_s=330,
+        on_lost=OnLost.RETRY,
+        max_attempts=0,
+        retry_delays_s=(5, 15, 60),
+        retry_by_hand=True,
+        cancellable=False,
+    )
+)

@@ -12,6 +12,7 @@ from keys import (
     destruction,
     jobs,
     logkey,
+    pkidb_password,
     reconciler,
     revoking,
     rotation,
@@ -113,3 +114,9 @@ def reconcile(_run: Run) -> str:
 def sign_log_head(_run: Run) -> str:
     """Sign the head of the activity log."""
     return "Signed." if logkey.sign_head() else "Nothing new to sign."
+
+
+@job_task(jobs.PKI_PASSWORD)
+def pki_password(run: Run) -> str:
+    """Make pki.db open with what PKIDatabasePassword says now."""
+    return pkidb_password.bring_about(actor=run.actor, progress=run.progress)
