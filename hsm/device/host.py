@@ -25,9 +25,9 @@ ANSWERS: dict[type, Callable[[Module, Any], wire.Reply]] = {
     wire.Generate: lambda module, asked: wire.Found(module.generate(asked)),
     wire.Find: lambda module, asked: wire.Found(module.find(asked.key_id)),
     wire.Sign: lambda module, asked: wire.Signed(module.sign(asked.key_id, asked.digest, asked.scheme)),
-    wire.Destroy: lambda module, asked: _done(module.destroy(asked.key_id)),
+    wire.Destroy: lambda module, asked: _after(module.destroy, asked.key_id),
     wire.ListMechanisms: lambda module, _: wire.Mechanisms(module.mechanisms()),
-    wire.Reset: lambda module, _: _done(module.reset()),
+    wire.Reset: lambda module, _: _after(module.reset),
 }
 F_SETSIG = 10  # asm-generic/fcntl.h; Python's fcntl does not name it
 
@@ -92,7 +92,8 @@ class Host:
         return self._module
 
 
-def _done(_nothing: None) -> wire.Reply:
+def _after(act: Callable[..., None], *arguments: Any) -> wire.Reply:
+    act(*arguments)
     return wire.Done()
 
 

@@ -1,0 +1,104 @@
+/* A PKCS#11 module that wraps a real one and misbehaves on order: a hang, a crash, or a return value of choice, before
+ * or after the real call. For tests only.
+ *
+ *   FAULTY_MODULE   the real module
+ *   FAULTY_ORDERS   a file with one order on its first line, read anew at each call:
+ *                   FUNCTION before|after hang|crash|return VALUE [once]
+ *                   FUNCTION is C_..., or "load" for the time of loading; "once" removes the file when it fires.
+ *   FAULTY_LOG      a file to which the name of each called function is appended
+ *
+ * Every function of CK_FUNCTION_LIST (PKCS#11 v2.40) takes at most eight arguments that fit into machine words, so one
+ * wrapper fits all on the ABIs that the tests run on (x86-64, aarch64): surplus arguments are ignored by the callee.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef unsigned long word;
+typedef word (*function)(word, word, word, word, word, word, word, word);
+
+#define FUNCTIONS(X) \
+  X(0, C_Initialize) X(1, C_Finalize) X(2, C_GetInfo) X(4, C_GetSlotList) X(5, C_GetSlotInfo) X(6, C_GetTokenInfo) \
+  X(7, C_GetMechanismList) X(8, C_GetMechanismInfo) X(9, C_InitToken) X(10, C_InitPIN) X(11, C_SetPIN) \
+  X(12, C_OpenSession) X(13, C_CloseSession) X(14, C_CloseAllSessions) X(15, C_GetSessionInfo) \
+  X(16, C_GetOperationState) X(17, C_SetOperationState) X(18, C_Login) X(19, C_Logout) X(20, C_CreateObject) \
+  X(21, C_CopyObject) X(22, C_DestroyObject) X(23, C_GetObjectSize) X(24, C_GetAttributeValue) \
+  X(25, C_SetAttributeValue) X(26, C_FindObjectsInit) X(27, C_FindObjects) X(28, C_FindObjectsFinal) \
+  X(42, C_SignInit) X(43, C_Sign) X(58, C_GenerateKey) X(59, C_GenerateKeyPair)
+#define COUNT 68
+
+struct function_list {
+  unsigned char version[2];
+  function functions[COUNT];
+};
+
+static struct function_list ours, *real;
+
+static void misbehave(const char *action, int *has_value, word *value, const char *number) {
+  if (!strcmp(action, "hang"))
+    for (;;) pause();
+  if (!strcmp(action, "crash")) {
+    signal(SIGSEGV, SIG_DFL);
+    raise(SIGSEGV);
+  }
+  *has_value = 1;
+  *value = strtoul(number, NULL, 0);
+}
+
+/* Carry out the order for this function and moment, if there is one; tell whether it gives a return value. */
+static int ordered(const char *name, const char *moment, word *value) {
+  char function[64], when[16], action[16], number[32] = "0", once[8] = "";
+  const char *path = getenv("FAULTY_ORDERS");
+  FILE *file = path ? fopen(path, "r") : NULL;
+  int has_value = 0, words;
+  if (!file) return 0;
+  words = fscanf(file, "%63s %15s %15s %31s %7s", function, when, action, number, once);
+  fclose(file);
+  if (words < 3 || strcmp(function, name) || strcmp(when, moment)) return 0;
+  if (!strcmp(once, "once") || !strcmp(number, "once")) unlink(path);
+  misbehave(action, &has_value, value, number);
+  return has_value;
+}
+
+static void note(const char *name) {
+  const char *path = getenv("FAULTY_LOG");
+  FILE *file = path ? fopen(path, "a") : NULL;
+  if (!file) return;
+  fprintf(file, "%s\n", name);
+  fclose(file);
+}
+
+static word call(int index, const char *name, word a, word b, word c, word d, word e, word f, word g, word h) {
+  word result, value;
+  note(name);
+  if (ordered(name, "before", &value)) return value;
+  result = real->functions[index](a, b, c, d, e, f, g, h);
+  return ordered(name, "after", &value) ? value : result;
+}
+
+#define WRAPPER(index, name) \
+  static word name(word a, word b, word c, word d, word e, word f, word g, word h) { \
+    return call(index, #name, a, b, c, d, e, f, g, h); \
+  }
+FUNCTIONS(WRAPPER)
+
+__attribute__((constructor)) static void load(void) {
+  word ignored;
+  ordered("load", "before", &ignored);
+}
+
+word C_GetFunctionList(struct function_list **list) {
+  void *library = dlopen(getenv("FAULTY_MODULE"), RTLD_NOW | RTLD_LOCAL);
+  word (*get)(struct function_list **) = library ? (word (*)(struct function_list **))dlsym(library, "C_GetFunctionList") : NULL;
+  word result = get ? get(&real) : 0x05; /* CKR_GENERAL_ERROR */
+  if (result) return result;
+  ours = *real;
+#define REPLACE(index, name) ours.functions[index] = name;
+  FUNCTIONS(REPLACE)
+  *list = &ours;
+  return 0;
+}
