@@ -11,6 +11,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from console.accounts.models import User
 from tests.browser.judging import DESKTOP
+from tests.browser.world import world
+
+__all__ = ["world"]
 
 ARGUMENTS = [
     "--headless",

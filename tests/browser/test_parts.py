@@ -1,7 +1,5 @@
 """The parts of the console on a page of their own: their accessibility, and what the script does with them."""
 
-import copy
-
 import pytest
 from django.conf import LazySettings
 from playwright.sync_api import Page, expect
@@ -18,9 +16,9 @@ TOAST_GOES_MS = 12_000
 
 @pytest.fixture(autouse=True)
 def _sample(settings: LazySettings, server: Server) -> None:
-    templates = copy.deepcopy(settings.TEMPLATES)
-    templates[0]["DIRS"].append(BASE_DIR / "tests/browser/sample/templates")
-    settings.TEMPLATES = templates
+    [engine] = settings.TEMPLATES
+    folders = [BASE_DIR / "templates", BASE_DIR / "tests/browser/sample/templates"]
+    settings.TEMPLATES = [{**engine, "DIRS": folders}]
     settings.ROOT_URLCONF = "tests.browser.sample.urls"
 
 

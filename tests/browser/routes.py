@@ -1,0 +1,59 @@
+"""Every address of the console that a browser can open, found in the URL conf itself."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+FRAGMENT = {"HX-Request": "true"}
+
+
+@dataclass(frozen=True)
+class Route:
+    """A named address; `parameters` are the names in its path."""
+
+    name: str
+    parameters: tuple[str, ...]
+
+    @property
+    def area(self) -> str:
+        """The app it belongs to, by its namespace; the sign-in library's views have none."""
+        return self.name.partition(":")[0] if ":" in self.name else "account"
+
+
+def routes() -> Iterator[Route]:
+    """Yield every named route."""
+    yield from _below(get_resolver(), "")
+
+
+def _below(resolver: URLResolver, prefix: str) -> Iterator[Route]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix
+            yield from _below(pattern, inner)
+        elif isinstance(pattern, URLPattern) and pattern.name:
+            yield Route(f"{prefix}{pattern.name}", tuple(pattern.pattern.converters))
+
+
+def address(route: Route, values: Mapping[str, Callable[[], object]]) -> str:
+    """Return the route's path with the values of this test; a parameter without a value is a KeyError."""
+    own = {
+        name: values[f"{route.name}.{name}" if f"{route.name}.{name}" in values else name]()
+        for name in route.parameters
+    }
+    return reverse(route.name, kwargs=own)
+
+
+def is_page(client: Client, path: str) -> bool:
+    """Whether a plain GET shows a whole page (not a fragment, a redirect, a file, or a refusal of GET)."""
+    response = client.get(path)
+    if response.status_code != 200 or not response.headers["Content-Type"].startswith("text/html"):
+        return False
+    return response.content.lstrip().lower().startswith(b"<!doctype html")
+
+
+def is_dialog(client: Client, path: str) -> bool:
+    """Whether a GET by htmx gives a dialog."""
+    response = client.get(path, headers=FRAGMENT)
+    return response.status_code == 200 and response.content.lstrip().startswith(b"<dialog")

@@ -1,0 +1,83 @@
+"""Every page and dialog of the console, found in the URL conf: WCAG, width, one heading, its own title, silence."""
+
+import re
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Page, expect
+
+from tests.browser import judging
+from tests.browser.conftest import OpenPage
+from tests.browser.routes import address, is_dialog, is_page, routes
+from tests.browser.world import World
+
+ROUTES = tuple(routes())
+AREAS = sorted({route.area for route in ROUTES})
+TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
+
+
+def pages(world: World, client: Client, area: str = "") -> dict[str, str]:
+    """Return the paths of the pages that a signed-in Administrator can open, by route."""
+    paths = {route.name: address(route, world.values()) for route in ROUTES if not area or route.area == area}
+    return {name: path for name, path in paths.items() if is_page(client, path)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("area", AREAS)
+def test_pages(open_page: OpenPage, world: World, admin_client: Client, area: str) -> None:
+    """KEY-12, NAV, STK: each page of an app, light, dark and on a phone."""
+    page = open_page(world.admin)
+    for name, path in pages(world, admin_client, area).items():
+        with judging.silent(page):
+            page.goto(path)
+            judge(page)
+            judging.shots(page, name.replace(":", "-"))
+        if is_dialog(admin_client, path):
+            judge_dialog(page, path, f"{name.replace(':', '-')}-dialog")
+
+
+@pytest.mark.parametrize("path", ["/account/login/", "/no-such-page/"])
+def test_pages_of_nobody(open_page: OpenPage, world: World, path: str) -> None:
+    page = open_page()
+    with judging.silent(page):
+        page.goto(path)
+        judge(page)
+        judging.shots(page, f"signed-out{path.replace('/', '-')}")
+
+
+def test_titles_differ(world: World, admin_client: Client) -> None:
+    """A browser's history, and a screen reader's first word, tell pages apart."""
+    seen: dict[str, str] = {}
+    for name, path in pages(world, admin_client).items():
+        match = TITLE.search(admin_client.get(path).content.decode())
+        assert match, f"{name} has no title"
+        assert re.fullmatch(rf".+ · {re.escape(world.new.server.fqdn)} · Keystead", match[1]), f"{name}: {match[1]}"
+        assert match[1] not in seen, f"{name} and {seen[match[1]]} are both “{match[1]}”"
+        seen[match[1]] = name
+
+
+def judge(page: Page) -> None:
+    """Look at the page in light, in dark and at 390 pixels."""
+    judging.one_heading(page)
+    judging.axe(page)
+    page.emulate_media(color_scheme="dark")
+    judging.axe(page)
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(judging.PHONE)
+    judging.no_sideways_scroll(page)
+    page.set_viewport_size(judging.DESKTOP)
+
+
+def judge_dialog(page: Page, path: str, name: str) -> None:
+    """Open a dialog over the page Home, and judge both together."""
+    with judging.silent(page):
+        page.goto("/")
+        page.evaluate("path => htmx.ajax('GET', path, {target: '#modal', swap: 'innerHTML'})", path)
+        expect(page.locator("dialog[open]")).to_be_visible()
+        expect(page.locator("#dialog-title")).to_be_focused()
+        judging.axe(page)
+        page.emulate_media(color_scheme="dark")
+        judging.axe(page)
+        page.emulate_media(color_scheme="light")
+        judging.shots(page, name)
+        judging.no_sideways_scroll(page)

@@ -1,0 +1,74 @@
+"""A console with something on every page: roots in both stores, a revocation that waits, settings, jobs, two users."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from django.utils.module_loading import autodiscover_modules
+
+from console.accounts.models import User
+from console.jobs.models import Job, State
+from console.lib import setup
+from console.servers.models import Server
+from keys import revocation, roots
+from keys.models.statements import CrossCertificate
+from keys.models.root import Root
+from keys.models.subordinate import Subordinate
+from settings_store import store
+from tests.fixtures.softhsm import SoftHsm
+
+SETTINGS = (
+    ("HSMModulePath", "Text"),
+    ("Keys.Root.HSMTokenName", "Text"),
+    ("Keys.Root.HSMPassword", "Protected"),
+    ("Keys.Root.UseHSM", "Numeric"),
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """What the pages of the test are about."""
+
+    admin: User
+    auditor: User
+    old: Root
+    new: Root
+    revocation: Job
+
+    def values(self) -> dict[str, Callable[[], object]]:
+        """Return how each parameter of an address is filled, by its name or by route and name."""
+        return {
+            "user_id": lambda: self.auditor.pk,
+            "key": lambda: "auditor",
+            "accounts:grant.key": lambda: "administrator",
+            "session_id": lambda: 1,
+            "job_id": lambda: self.revocation.pk,
+            "jobs:card.job_id": lambda: Job.objects.filter(state=State.SUCCEEDED).latest("created_at").pk,
+            "root_id": lambda: self.new.pk,
+            "keys:revoke.root_id": lambda: self.old.pk,
+            "keys:schedule.root_id": lambda: self.old.pk,
+            "keys:cancel-revocation.root_id": lambda: self.old.pk,
+            "key_id": lambda: Subordinate.objects.latest("created_at").pk,
+            "cross_id": lambda: CrossCertificate.objects.latest("pk").pk,
+            "setting_key": lambda: "Local:Keys.Root.HSMTokenName",
+        }
+
+
+@pytest.fixture
+def world(server: Server, admin: User, auditor: User, softhsm: SoftHsm, run_jobs: Callable[..., list[Job]]) -> World:
+    """Set a server up as `manage.py setup` does, then work with it as an Administrator would."""
+    autodiscover_modules("setup")
+    for step in setup.steps():
+        step.run()
+    old = roots.newest(server)
+    assert old
+    token = softhsm.token("luna-prod")
+    for (name, value_type), value in zip(SETTINGS, (token.module, token.label, token.pin, "1"), strict=True):
+        store.add(name, value, scope="Local", value_type=value_type, actor=admin.actor)
+    roots.request(actor=admin.actor, form_token=uuid.uuid4())
+    ran = run_jobs()
+    new = roots.newest(server)
+    assert new
+    assert new.pk != old.pk, [(job.kind_name, job.state, job.message) for job in ran]
+    return World(admin, auditor, old, new, revocation.schedule_in_a_week(old, actor=admin.actor))
