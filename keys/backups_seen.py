@@ -3,27 +3,22 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from console.jobs.models import Job, State
 from console.servers.current import current
-
-KIND = "keys.backup"
+from keys.models.backup import Backup, BackupLabel
 
 
 @dataclass(frozen=True)
 class LastBackup:
-    """When it was made, and what for: manual, pre-revocation or post-revocation."""
+    """When it was finished, and what for, in words."""
 
     created_at: datetime
     label: str
 
 
 def last() -> LastBackup | None:
-    """Return the newest backup of this server that was finished."""
-    job = (
-        Job.objects.filter(server=current(), kind_name=KIND, state=State.SUCCEEDED, finished_at__isnull=False)
-        .order_by("-finished_at")
-        .first()
-    )
-    if job is None or job.finished_at is None:
+    """Return the newest backup of this server that is whole."""
+    finished = Backup.objects.filter(server=current(), finished_at__isnull=False, problem="")
+    backup = finished.order_by("-finished_at").first()
+    if backup is None or backup.finished_at is None:
         return None
-    return LastBackup(job.finished_at, str(job.params.get("label", "manual")))
+    return LastBackup(backup.finished_at, BackupLabel(backup.label).label.lower())
