@@ -13,7 +13,7 @@ from console.activity import log
 from console.lib import clock
 from console.lib.actor import Actor
 from console.servers.models import Server
-from keys import cross, issuance, stores, succession
+from keys import cross, issuance, saga, stores, succession
 from keys.actions import Action
 from keys.issuance import PreparedCertificate
 from keys.models.root import Root, RootState
@@ -25,7 +25,7 @@ Progress = Callable[[int, int, str], None]
 def complete(server: Server, *, actor: Actor, progress: Progress) -> int:
     """Make every cross-certificate that is missing among the active roots; return how many were made.
 
-    Raises ConsoleError or DeviceError when a root's device cannot sign; what was made until then stays.
+    Raises WaitingError when a root's device cannot sign; what was made until then stays.
     """
     made = list(
         Root.objects.filter(server=server, state__in=(RootState.ACTIVE, RootState.REVOKED)).select_related(
@@ -47,8 +47,11 @@ def _missing(made: list[Root], server: Server) -> list[tuple[Root, Root]]:
 
 def _certify(issuer: Root, subject: Root, actor: Actor) -> None:
     prepared = _prepare(issuer, subject, clock.now())
-    with stores.open_signer(issuer) as signer:
-        certificate_der = issuance.issue(prepared, signer)
+    try:
+        with stores.open_signer(issuer) as signer:
+            certificate_der = issuance.issue(prepared, signer)
+    except saga.FAULTS as fault:
+        raise saga.later(fault, f"{issuer.name} could not certify {subject.name} yet.") from fault
     with transaction.atomic():
         _, created = CrossCertificate.objects.get_or_create(
             issuer=issuer,

@@ -14,7 +14,7 @@ from console.lib import clock
 from console.lib.actor import Actor
 from console.lib.errors import RefusedError
 from console.servers.models import Server
-from keys import stores
+from keys import saga, stores
 from keys.actions import Action
 from keys.errors import KeyNotFoundError
 from keys.jobs import DESTROY_KEY
@@ -67,15 +67,18 @@ def start_ripe(server: Server) -> int:
 def destroy(subject_kind: str, key_id: UUID | str, *, actor: Actor) -> str:
     """Destroy one private key and record it; a second call finds nothing left to do.
 
-    Raises RefusedError for a key that is still needed, ConsoleError or DeviceError when its device does not answer.
+    Raises RefusedError for a key that is still needed, WaitingError when its device cannot be used.
     """
     key = _load(subject_kind, key_id)
     if key.destroyed_at:
         return f"The private key of {key.name} is destroyed."
     if key not in ripe(key.server, clock.now()):
         raise RefusedError(f"The private key of {key.name} is still needed. It was not destroyed.")
-    with stores.open_device(key) as device:
-        device.destroy(key.cka_id)
+    try:
+        with stores.open_device(key) as device:
+            device.destroy(key.cka_id)
+    except saga.FAULTS as fault:
+        raise saga.later(fault, f"The private key of {key.name} is not destroyed yet.") from fault
     with transaction.atomic():
         if type(key).objects.filter(pk=key.pk, destroyed_at=None).update(destroyed_at=clock.now()):
             details = {"fingerprint": key.fingerprint, "store": key.store_label, "key id": key.cka_id.hex()}

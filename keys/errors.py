@@ -33,3 +33,7 @@ class CreationFailedError(ConsoleError):
 
 class RotationRefusedError(RefusedError):
     """The key is not rotated from here, or not now."""
+
+
+class WaitingError(UnavailableError):
+    """The device of a key cannot be used now; the job stays in view and tries again by itself."""

@@ -66,7 +66,7 @@ def revoke(root_id: UUID | str, order: Order, *, actor: Actor) -> str:
     """Revoke the root and return a message that is safe to show; a root that is revoked already is left as it is.
 
     Raises RevocationRefusedError when the rule no longer allows it (KEY-25; recorded, the root stays active), and
-    UnavailableError or a DeviceError when a later attempt may succeed.
+    UnavailableError when a later attempt may succeed.
     """
     server = current()
     for _ in range(ROUNDS):
@@ -121,8 +121,11 @@ def _sign(server: Server, root: Root, replacement: Root, order: Order, now: date
     last = Directive.objects.filter(server=server).order_by("-sequence").first()
     sequence = last.sequence + 1 if last else 1
     payload = _payload(server, root, replacement, order, sequence, serials, now)
-    with stores.open_signer(replacement) as signer:
-        signature = directive.sign(payload, signer)
+    try:
+        with stores.open_signer(replacement) as signer:
+            signature = directive.sign(payload, signer)
+    except saga.FAULTS as fault:
+        raise saga.later(fault, f"{replacement.name} could not sign the directive; nothing was revoked yet.") from fault
     return Signed(serials, crl_der, skipped, replacement, sequence, payload, signature)
 
 

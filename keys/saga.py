@@ -18,7 +18,7 @@ from console.lib.errors import ConsoleError
 from hsm.device.base import Device, KeySpec
 from hsm.device.errors import DeviceError, KeyExistsError
 from keys import stores
-from keys.errors import CreationFailedError, FencedError, UnsettledError
+from keys.errors import CreationFailedError, FencedError, UnsettledError, WaitingError
 from keys.models.keypair import KeyPair, spki_fields
 
 CREATING, UNKNOWN, FAILED = "creating", "unknown", "failed"
@@ -113,6 +113,11 @@ def _discard(device: Device, row: KeyPair, record: Record) -> None:
         device.destroy(row.cka_id)
     except DeviceError as fault:
         raise doubt(row, fault, record) from fault
+
+
+def later(fault: Fault, what: str) -> WaitingError:
+    """Return the error that has a job try again, whatever kept it: the work must be done once the device is back."""
+    return WaitingError(f"{fault.message} {what}", code=fault.code, next_step=fault.next_step)
 
 
 def fail(row: KeyPair, fault: Fault, record: Record, **columns: Any) -> CreationFailedError:

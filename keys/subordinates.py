@@ -15,6 +15,7 @@ from console.lib.actor import Actor
 from console.lib.errors import ConsoleError, RefusedError, UnavailableError
 from console.servers.models import Server
 from hsm.device.base import Device
+from hsm.device.errors import DeviceError, PinError
 from keys import issuance, roots, rotation, saga, stores
 from keys.actions import Action
 from keys.creation import placement
@@ -82,8 +83,13 @@ def _raise_faults(faults: list[saga.Fault], made: int) -> None:
     first = faults[0]
     message = " ".join(dict.fromkeys(fault.message for fault in faults))
     also = f" {made} other key{'' if made == 1 else 's'} made." if made else ""
-    error_class = UnavailableError if any(map(may_pass, faults)) else RefusedError
+    error_class = UnavailableError if any(map(_may_pass, faults)) else RefusedError
     raise error_class(message + also, code=first.code, next_step=first.next_step) from first
+
+
+def _may_pass(fault: saga.Fault) -> bool:
+    """A token that is away comes back; a setting or a PIN that is wrong waits for a person."""
+    return may_pass(fault) or (isinstance(fault, DeviceError) and not isinstance(fault, PinError))
 
 
 class _Making:
