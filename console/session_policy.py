@@ -22,6 +22,7 @@ from console.activity import log
 from console.lib import clock, htmx
 from console.lib.actor import Actor
 from console.lib.capability import Capability
+from console.lib.passive import is_passive
 from settings_store import values
 
 REASONS = {
@@ -67,11 +68,13 @@ class SessionPolicyMiddleware:
             messages.info(request, REASONS[reason].format(minutes=limit // timedelta(minutes=1)))
             return None
         # What a page asks for by itself does not keep a session alive (`console.lib.passive`).
-        if not getattr(view, "passive", False) and idle.touch(request.session, clock.now(), limit):
+        if not is_passive(request) and idle.touch(request.session, clock.now(), limit):
             UserSession.objects.filter(session_key=request.session.session_key).update(last_seen_at=clock.now())
         if getattr(view, "capability", None) is Capability.PUBLIC:
             return None
         place = unsettled(user, match.view_name)
+        if place is None and match.view_name == "mfa_index":
+            request.must_set_up_factor = lacks_factor(user)  # type: ignore[attr-defined]  # the page says so
         return None if place is None else _go(request, place)
 
 

@@ -1,6 +1,6 @@
 """Users: made, renamed, deactivated, reactivated. None is ever deleted: the log keeps naming them."""
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 
 from console.accounts import passwords, roles, sessions
@@ -25,7 +25,8 @@ def create(username: str, password: Secret, *, display_name: str = "", email: st
         user.full_clean()
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
-        raise InvalidError(" ".join(messages), field=field) from error
+        # The rule that letter case makes no difference belongs to no field; it is about the user name.
+        raise InvalidError(" ".join(messages), field="username" if field == NON_FIELD_ERRORS else field) from error
     user.save(force_insert=True)
     log.append(Action.USER_CREATED, user_subject(user), actor=actor, details={"name": display_name})
     return user
