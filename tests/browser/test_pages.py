@@ -4,8 +4,10 @@ import re
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from playwright.sync_api import Page, expect
 
+from console.servers.models import Server
 from tests.browser import judging
 from tests.browser.conftest import OpenPage
 from tests.browser.routes import address, is_dialog, is_page, routes
@@ -36,13 +38,14 @@ def test_pages(open_page: OpenPage, world: World, admin_client: Client, area: st
             judge_dialog(page, path, f"{name.replace(':', '-')}-dialog")
 
 
-@pytest.mark.parametrize("path", ["/account/login/", "/no-such-page/"])
-def test_pages_of_nobody(open_page: OpenPage, world: World, path: str) -> None:
+@pytest.mark.parametrize("name", ["account_login", "no-such-page"])
+def test_pages_of_nobody(open_page: OpenPage, server: Server, name: str) -> None:
     page = open_page()
+    path = f"/{name}/" if name == "no-such-page" else reverse(name)
     with judging.silent(page):
         page.goto(path)
         judge(page)
-        judging.shots(page, f"signed-out{path.replace('/', '-')}")
+        judging.shots(page, f"signed-out-{name}")
 
 
 def test_titles_differ(world: World, admin_client: Client) -> None:

@@ -12,8 +12,8 @@ from console.jobs.models import Job, State
 from console.lib import setup
 from console.servers.models import Server
 from keys import revocation, roots
-from keys.models.statements import CrossCertificate
 from keys.models.root import Root
+from keys.models.statements import CrossCertificate
 from keys.models.subordinate import Subordinate
 from settings_store import store
 from tests.fixtures.softhsm import SoftHsm
