@@ -16,7 +16,10 @@ HOST = "127.0.0.1"
 
 
 def prepare(state: State, port: int) -> tuple[str, ...]:
-    """Write the configuration and the URL file; return the command. The password is in those two files only."""
+    """Write the configuration and the URL file; return the command. The password is in those two files only.
+
+    A title of its own would overwrite the environment, and with it the mark that `leftovers` looks for.
+    """
     password = state.secret_once("broker-password")
     write_private(
         state.broker / "valkey.conf",
@@ -30,6 +33,7 @@ appendfsync everysec
 save ""
 maxmemory-policy noeviction
 daemonize no
+set-proc-title no
 """,
     )
     write_private(url_file(state), f"redis://:{password}@{HOST}:{port}/0\n")

@@ -13,7 +13,13 @@ def server_name(state: State) -> str:
     """
     named = os.environ.get("KEYSTEAD_SERVER_NAME") or state.recall("server").get("name")
     if not isinstance(named, str):
-        named = socket.getfqdn()
-        named = named if "." in named else f"{named}.localdomain"
-        state.remember("server", {"name": named.lower()})
+        named = machine_name()
+        state.remember("server", {"name": named})
     return named.strip().rstrip(".").lower()
+
+
+def machine_name() -> str:
+    """Return this machine's full name; without a domain it gets one that is nobody's."""
+    full, short = socket.getfqdn(), socket.gethostname()
+    name = short if full.startswith("localhost") else full
+    return (name if "." in name else f"{name}.localdomain").lower()

@@ -1,0 +1,131 @@
+"""A checkout of its own, started by `./run` as a stranger would."""
+
+import http.client
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from console.env import BASE_DIR
+from console.supervisor import leftovers
+from console.supervisor.state import State
+from tests.fixtures.processes import wait_for
+
+ADDRESS = re.compile(r"Keystead is running at (http://localhost:(\d+))\n")
+# What a login without a terminal has, and nothing of this test's own.
+PLAIN_ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+
+
+@dataclass
+class Console:
+    """`./run` in a checkout, as one process with all it started."""
+
+    checkout: Path
+    output: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def state(self) -> State:
+        return State(self.checkout / "var")
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text()
+
+    @property
+    def port(self) -> int:
+        found = ADDRESS.search(self.said)
+        assert found, self.said
+        return int(found[2])
+
+    @property
+    def run_id(self) -> str:
+        return str(self.state.recall("last")["run"])
+
+    def start(self, within_s: float = 60.0) -> None:
+        """Start it without a terminal and wait for its address."""
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                ["./run"],
+                cwd=self.checkout,
+                env={**PLAIN_ENVIRONMENT, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        process = self.process
+        wait_for(lambda: ADDRESS.search(self.said) or process.poll() is not None, within_s, "the address")
+        assert process.poll() is None, self.said
+
+    def get(self, path: str = "/health/live") -> int:
+        """Return the status of a page, 0 when nothing answers."""
+        connection = http.client.HTTPConnection("localhost", self.port, timeout=10)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        except OSError:
+            return 0
+        finally:
+            connection.close()
+
+    def processes(self, name: str = "") -> set[int]:
+        """Return the processes of this run, or those of one child."""
+        return leftovers.marked(f"{self.run_id}/{name}")
+
+    def main_process(self, name: str) -> int:
+        """Return the process that the supervisor started for a child: the first of its session."""
+        return next(pid for pid in self.processes(name) if os.getsid(pid) == pid)
+
+    def signal(self, number: signal.Signals) -> int:
+        """Send a signal to the started process alone, and return its exit status."""
+        assert self.process
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy what git knows, as it is now, into a folder without .venv and var."""
+    folder = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=BASE_DIR,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (BASE_DIR / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(BASE_DIR / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def console(checkout: Path, tmp_path: Path) -> Iterator[Console]:
+    """Give a console that is not started yet; at the end of the test it is gone, its data stay."""
+    made = Console(checkout, tmp_path / "output")
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.process.kill()
+        made.process.wait()
+    if made.state.recall("last"):
+        leftovers.end(f"{made.run_id}/", grace_s=2)
+
+
+@pytest.fixture
+def started(console: Console) -> Console:
+    """Give a console that answers, with every process up."""
+    # The very first start of the session makes .venv as well.
+    console.start(within_s=240)
+    for name in ("broker", "web", "worker", "beat"):
+        wait_for(lambda name=name: console.processes(name), what=name)
+    return console

@@ -1,0 +1,161 @@
+"""./run: starts from nothing, answers, stops, and leaves nothing behind."""
+
+import os
+import pty
+import signal
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from console.supervisor.broker import answers
+from tests.bootstrap.conftest import Console
+from tests.fixtures.processes import wait_for
+
+pytestmark = [pytest.mark.slow]
+
+
+def _is_gone(console: Console) -> bool:
+    return not console.processes() and console.get() == 0
+
+
+def test_it_starts_without_a_terminal_and_answers(started: Console) -> None:
+    assert started.get("/health/live") == 200
+    wait_for(lambda: started.get("/health/ready") == 200, what="/health/ready")
+    assert answers(started.state, started.state.recall("ports")["broker"])
+
+
+def test_what_it_keeps_is_for_its_owner_only(started: Console) -> None:
+    for path in started.state.root.rglob("*"):
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        if path.is_dir():
+            assert not mode & 0o077, path
+    for path in (
+        *started.state.secrets.iterdir(),
+        *started.state.softhsm.iterdir(),
+        started.state.root / "keystead.db",
+    ):
+        if path.is_file() and path.name != "sealing.pub":
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_no_secret_is_in_a_command_line_or_in_what_it_prints(started: Console) -> None:
+    secrets = [path.read_text().strip() for path in started.state.secrets.iterdir() if path.name != "sealing.pub"]
+    assert len(secrets) >= 6
+    lines = [Path(f"/proc/{pid}/cmdline").read_bytes().decode() for pid in started.processes()]
+    logs = [path.read_text() for path in started.state.logs.glob("*.log")]
+    for place in (*lines, *logs, started.said):
+        assert not [secret for secret in secrets if secret in place]
+    assert str(started.state.first_password) in started.said
+
+
+def test_the_web_is_not_told_where_the_sealing_key_lies(started: Console) -> None:
+    def told(name: str) -> str:
+        variables = Path(f"/proc/{started.main_process(name)}/environ").read_bytes().decode().split("\0")
+        return next((line for line in variables if line.startswith("KEYSTEAD_SEALING_KEY_FILE=")), "")
+
+    assert told("web") == told("beat") == "KEYSTEAD_SEALING_KEY_FILE=/dev/null"
+    assert told("worker") == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_everything_in_order(started: Console, number: signal.Signals) -> None:
+    assert started.signal(number) == 0
+    assert _is_gone(started)
+    assert not answers(started.state, started.state.recall("ports")["broker"])
+
+
+def test_nothing_survives_a_supervisor_that_is_killed(started: Console) -> None:
+    started.signal(signal.SIGKILL)
+    wait_for(lambda: _is_gone(started), what="the end of every process")
+
+
+def test_nothing_survives_when_supervisor_and_guard_are_killed_together(started: Console) -> None:
+    run_id = started.run_id
+    guards = [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdecimal() and f"leftovers.py\0{run_id}" in _command_line(entry)
+    ]
+    assert len(guards) == 1
+    os.kill(guards[0], signal.SIGKILL)
+    started.signal(signal.SIGKILL)
+    wait_for(lambda: _is_gone(started), what="the end of every process")
+
+
+@pytest.mark.parametrize("name", ["broker", "web", "worker", "beat"])
+def test_a_process_that_is_killed_comes_back(started: Console, name: str) -> None:
+    before = started.processes(name)
+    killed = started.main_process(name)
+    os.kill(killed, signal.SIGKILL)
+    wait_for(lambda: before.isdisjoint(now := started.processes(name)) and bool(now), what=f"another {name}")
+    wait_for(lambda: started.get("/health/ready") == 200, what="/health/ready")
+    assert f"{name} ended by signal 9" in started.said
+
+
+def test_the_broker_comes_back_when_its_files_are_gone(started: Console) -> None:
+    for path in (started.state.broker / "appendonlydir").iterdir():
+        path.unlink()
+    os.kill(started.main_process("broker"), signal.SIGKILL)
+    port = started.state.recall("ports")["broker"]
+    wait_for(lambda: answers(started.state, port), what="another broker")
+
+
+def test_a_second_start_is_quick_and_keeps_what_was_there(started: Console) -> None:
+    kept = {path: path.read_bytes() for path in started.state.secrets.iterdir()}
+    tokens = sorted((started.state.softhsm / "tokens").iterdir())
+    started.signal(signal.SIGTERM)
+    began = time.monotonic()
+    started.start()
+    # About one second on an idle machine (./run bench measures it); this catches work that is done again.
+    assert time.monotonic() - began < 10
+    assert "Installing" not in started.said
+    assert {path: path.read_bytes() for path in started.state.secrets.iterdir()} == kept
+    assert sorted((started.state.softhsm / "tokens").iterdir()) == tokens
+
+
+def test_a_second_run_beside_the_first_is_refused(started: Console) -> None:
+    second = subprocess.run(["./run"], cwd=started.checkout, capture_output=True, text=True, timeout=60, check=False)
+    assert second.returncode == 1
+    assert f"http://localhost:{started.port}" in second.stderr
+    assert started.get() == 200
+
+
+def test_a_terminal_is_shown_the_first_password(console: Console) -> None:
+    screen, terminal = pty.openpty()
+    process = subprocess.Popen(["./run"], cwd=console.checkout, stdin=terminal, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    try:
+        while b"Ctrl-C stops everything" not in shown:
+            shown += os.read(screen, 4096)
+        assert console.state.first_password.read_bytes().strip() in shown
+    finally:
+        process.send_signal(signal.SIGINT)
+        while process.poll() is None:
+            _drain(screen)
+        os.close(screen)
+    assert process.returncode == 0
+
+
+def test_an_administrative_command_works_on_the_same_state(console: Console) -> None:
+    done = subprocess.run(
+        ["./run", "manage", "setup"], cwd=console.checkout, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def _command_line(entry: Path) -> str:
+    try:
+        return (entry / "cmdline").read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _drain(screen: int) -> None:
+    try:
+        os.read(screen, 4096)
+    except OSError:  # the last process has let go of the terminal
+        time.sleep(0.01)
