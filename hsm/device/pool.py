@@ -48,6 +48,11 @@ class Pool:
         """Say whether the token refused this PIN version before."""
         return key in self._rejected
 
+    def seats(self) -> list[Seat]:
+        """Return every seat, whether a host sits there or not."""
+        with self._lock:
+            return list(self._seats.values())
+
     def close_all(self) -> None:
         """End every host, and forget the circuit breaker and the refused PINs."""
         with self._lock:

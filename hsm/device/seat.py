@@ -12,6 +12,8 @@ from hsm.device.errors import DeviceError, ErrorClass
 from hsm.device.process import HostGoneError, HostLateError, HostProcess, describe_exit, module_environment
 
 LOADING = "Loading the PKCS#11 module failed."
+# What comes before the work. That it works says nothing: a token may accept every login and fail at every signature.
+PREPARING = (wire.Load, wire.Reset, wire.Login)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,10 @@ class Seat:
         After a deadline or a crash, the outcome of making a key that stays is unknown; the error says so.
         """
         with self._counted(context):
-            return self._ask(self._started(deadline_s), request, deadline_s, context=context)
+            reply = self._ask(self._started(deadline_s), request, deadline_s, context=context)
+        if not isinstance(request, PREPARING):
+            self._breaker.worked(self.key.watched)
+        return reply
 
     def start(self, deadline_s: float) -> None:
         """Have a host with its module loaded. Raises DeviceError."""
@@ -135,7 +140,7 @@ class Seat:
 
     @contextmanager
     def _counted(self, context: str) -> Iterator[None]:
-        """Refuse while the circuit breaker is open, and tell it how the call went."""
+        """Refuse while the circuit breaker is open, and tell it when the device fails."""
         if (wait_s := self._breaker.wait_s(self.key.watched)) > 0:
             raise error_for("BREAKER_OPEN", context=context, detail=f"The next try is possible in {wait_s:.0f} s.")
         try:
@@ -144,4 +149,3 @@ class Seat:
             if error.error_class is ErrorClass.DEVICE:
                 self._breaker.failed(self.key.watched)
             raise
-        self._breaker.worked(self.key.watched)
