@@ -54,6 +54,16 @@ class Report:
         return asdict(self) | {"verdict": str(self.verdict)}
 
 
+def summary(report: Report) -> str:
+    """Return the good outcome in a sentence."""
+    if not report.entries:
+        return "The log is empty."
+    if not report.proven_to:
+        return f"All {report.entries:,} entries hold together. No head has been signed yet, so they are chained only."
+    newer = f" {report.chained_only:,} newer entries are chained only." if report.chained_only else ""
+    return f"Nothing was changed up to entry {report.proven_to:,}, the last signed head.{newer}"
+
+
 @dataclass(frozen=True)
 class Bad:
     """The first entry that is not what it was; `exact` is False where an earlier one may be meant."""
