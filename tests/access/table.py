@@ -1,0 +1,153 @@
+"""Who may reach which URL: the one place to look it up, and to change it on purpose.
+
+A new URL needs a row here; its view needs the same words in `@access`, or in `console.allauth_access`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from console.accounts.grants import EVERYBODY, GRANTS, SIGNED_IN, RoleKey
+from console.lib.capability import Capability
+
+
+class Role(StrEnum):
+    """Who asks."""
+
+    ANONYMOUS = "anonymous"
+    NONE = "no role"
+    AUDITOR = "Auditor"
+    ADMINISTRATOR = "Administrator"
+
+
+GRANTED = {
+    Role.ANONYMOUS: EVERYBODY,
+    Role.NONE: SIGNED_IN,
+    Role.AUDITOR: GRANTS[RoleKey.AUDITOR],
+    Role.ADMINISTRATOR: GRANTS[RoleKey.ADMINISTRATOR],
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a URL needs; `recent` is a sign-in within ten minutes."""
+
+    capability: Capability
+    recent: bool = False
+
+
+NAMES: dict[tuple[Capability, bool], str] = {
+    (Capability.PUBLIC, False): """
+        account_inactive
+        account_login
+        account_logout
+        mfa_authenticate
+    """,
+    (Capability.SIGNED_IN, False): """
+        account_reauthenticate
+        accounts:end-own-session
+        accounts:profile
+        accounts:security
+        activity:download
+        mfa_index
+        mfa_list_webauthn
+        mfa_reauthenticate
+        mfa_reauthenticate_webauthn
+        usersessions_list
+    """,
+    (Capability.SIGNED_IN, True): """
+        account_change_password
+        mfa_activate_totp
+        mfa_add_webauthn
+        mfa_deactivate_totp
+        mfa_edit_webauthn
+        mfa_generate_recovery_codes
+        mfa_remove_webauthn
+        mfa_view_recovery_codes
+    """,
+    (Capability.READ, False): """
+        accounts:roles
+        accounts:user
+        accounts:users
+        activity:entry
+        activity:export
+        activity:list
+        activity:verify
+        hsm:binding
+        hsm:checked
+        hsm:report
+        jobs:card
+        jobs:detail
+        jobs:housekeeping
+        jobs:list
+        jobs:rows
+        keys:activity
+        keys:certificate
+        keys:crl
+        keys:cross-certificate
+        keys:current-server
+        keys:directive
+        keys:integration
+        keys:integration-leave
+        keys:integration-step
+        keys:integration-troubleshooting
+        keys:propagation
+        keys:public-key
+        keys:root
+        keys:subordinate
+        keys:troubleshooting
+        keys:workflow
+        pkilog:download
+        pkilog:view
+        settings_store:edit
+        settings_store:list
+    """,
+    (Capability.MANAGE_KEYS, False): """
+        keys:cancel-revocation
+        keys:create
+        keys:integration-verify
+        keys:rotate
+    """,
+    (Capability.MANAGE_KEYS, True): """
+        keys:revoke
+        keys:schedule
+    """,
+    (Capability.MANAGE_HSM, False): """
+        hsm:check
+        hsm:rebind
+        hsm:tokens
+        keys:integration-disable
+        keys:integration-save
+    """,
+    (Capability.MANAGE_SETTINGS, False): """
+        settings_store:add
+        settings_store:reset
+        settings_store:save
+    """,
+    (Capability.MANAGE_SETTINGS, True): """
+        settings_store:delete
+    """,
+    (Capability.MANAGE_USERS, True): """
+        accounts:create
+        accounts:deactivate
+        accounts:edit
+        accounts:end-session
+        accounts:grant
+        accounts:reactivate
+        accounts:remove-factors
+        accounts:reset-password
+        accounts:withdraw
+    """,
+    (Capability.MANAGE_JOBS, False): """
+        jobs:cancel
+        jobs:reschedule
+        jobs:retry
+    """,
+    (Capability.MANAGE_JOBS, True): """
+        jobs:run-now
+    """,
+}
+
+TABLE = {name: Row(*needs) for needs, names in NAMES.items() for name in names.split()}
+
+# Readers may use these, and the log keeps that they did: a copy of the log that leaves the console.
+LEAVES_A_TRACE: frozenset[str] = frozenset({"activity:export", "activity:export-download", "activity:verify"})
