@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from keys.views import current, details, downloads, overview, revoke
+from keys.views import current, details, downloads, integration, overview, revoke
 
 app_name = "keys"
 urlpatterns = [
@@ -23,4 +23,11 @@ urlpatterns = [
     path("key/<uuid:key_id>/public-key/", downloads.public_key, name="public-key"),
     path("key/<uuid:key_id>/certificate/", downloads.certificate, name="certificate"),
     path("cross/<int:cross_id>/", downloads.cross_certificate, name="cross-certificate"),
+    path("hsm-integration/", integration.integration, name="integration"),
+    path("hsm-integration/verify-keys/", integration.verify, name="integration-verify"),
+    path("hsm-integration/leave/", integration.leave, name="integration-leave"),
+    path("hsm-integration/disable/", integration.disable, name="integration-disable"),
+    path("hsm-integration/troubleshooting/", integration.troubleshooting, name="integration-troubleshooting"),
+    path("hsm-integration/step/<slug:slug>/", integration.step, name="integration-step"),
+    path("hsm-integration/step/<slug:slug>/save/", integration.save, name="integration-save"),
 ]

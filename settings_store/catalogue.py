@@ -208,7 +208,7 @@ def _tls() -> Iterator[Entry]:
     )  # fmt: skip
     yield entry(
         "OptionalTLSMaxBackoffSeconds", 3600,
-        "The longest that this wait can become.",
+        "The longest that the wait of OptionalTLSBackoffIntervalSeconds can become.",
         low=1, high=86_400, unit="seconds", cautions=(NETWORK_TEAM, FALLBACK_ONLY),
     )  # fmt: skip
 
@@ -247,7 +247,7 @@ def _rotation() -> Iterator[Entry]:
         yield Entry(
             kind.duration, Scope.GLOBAL, ValueType.NUMERIC, Group.ROTATION, pre_set=True,
             default=kind.days, low=1, high=DAYS_AT_MOST, unit="days",
-            help=f"Validity of {kind.what}.",
+            help=f"How long a new key is valid: {kind.what}.",
             rule="Must exceed the renewal window by at least one hour; otherwise it is raised to that.",
         )  # fmt: skip
         yield Entry(

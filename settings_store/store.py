@@ -3,7 +3,7 @@
 They work on the rows of this server and on global rows; nothing here reaches another server's local rows (AMB-09).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -12,8 +12,8 @@ from console.activity import log
 from console.jobs import kinds, queue
 from console.lib import clock
 from console.lib.actor import Actor
+from console.lib.digest import canonical_json, sha256_hex
 from console.lib.errors import ConflictError, InvalidError, NotFoundError
-from console.lib.secret import PROTECTED
 from console.servers.current import current
 from settings_store import contradictions, guards, parsing, snapshot
 from settings_store.actions import Action
@@ -37,24 +37,14 @@ def add(
     if not keep_unknown_name and (suggestion := near_miss(name)):
         raise NearMissError(name, suggestion)
     chosen_scope, kind = parsing.place(ENTRIES.get(name), scope, value_type)
-    parsed = parsing.value(name, kind, typed)
     with transaction.atomic():
-        if rows().filter(name=name, scope=chosen_scope).exists():
+        if is_pre_set(name, chosen_scope) or rows().filter(name=name, scope=chosen_scope).exists():
             raise ConflictError(
                 f"{name} exists already as a {chosen_scope} setting. Nothing was stored.",
                 next_step="Click its name in the grid to change its value.",
             )
-        row = _new_row(name, chosen_scope, kind, actor)
-        _put(row, parsed)
-        try:
-            with transaction.atomic():
-                row.save(force_insert=True)
-        except IntegrityError as error:
-            raise ConflictError(f"{name} was added by somebody else just now. Nothing was stored.") from error
-        _refuse_blocking(name)
-        _start_job(row, actor)
-        log.append(Action.ADDED, row.subject, actor=actor, details=_details(row) | {"value": row.shown})
-        _log_raised(name, actor)
+        row = _insert(name, typed, chosen_scope, kind, actor)
+        _refuse_blocking([name])
     return row
 
 
@@ -68,25 +58,42 @@ def change(name: str, typed: str | None, *, scope: str, seen: str, actor: Actor)
         _check_seen(row, name, seen)
         if typed is None:
             return row
-        entry = ENTRIES.get(name)
-        kind = ValueType(row.value_type) if row else _pre_set(name, scope).value_type
-        parsed = parsing.value(name, kind, typed)
-        before = row.shown if row else (entry.default_text if entry else "")
-        if parsed.secret is None and parsed.value == before:
-            return row
         if row is None:
-            row = _new_row(name, Scope.GLOBAL, kind, actor)
+            entry = _pre_set(name, scope)
+            if parsing.value(name, entry.value_type, typed).value == entry.default_text:
+                return None
+            row = _insert(name, typed, Scope.GLOBAL, entry.value_type, actor, before=entry.default_text)
         else:
-            _keep_former(row)
-            row.version += 1
-            row.changed_at, row.changed_by = clock.now(), actor.name
-        _put(row, parsed)
-        row.save()
-        _refuse_blocking(name)
-        _start_job(row, actor)
-        log.append(Action.CHANGED, row.subject, actor=actor, details=_details(row) | {"from": before, "to": row.shown})
-        _log_raised(name, actor)
+            _update(row, typed, actor)
+        _refuse_blocking([name])
     return row
+
+
+def save_local(changes: Mapping[str, str | None], *, seen: str, actor: Actor) -> None:
+    """Set several known local settings of this server, all or none: None keeps, an empty text deletes.
+
+    `seen` is what `seen_of` returned for these names when the form was shown. Raises InvalidError, whose `field` is
+    the name of the setting, or ChangedMeanwhileError.
+    """
+    with transaction.atomic():
+        if seen != seen_of(changes):
+            raise ChangedMeanwhileError("One of these settings", "what the page shows now", "")
+        for name, typed in changes.items():
+            row = find(name, Scope.LOCAL, lock=True)
+            try:
+                if typed:
+                    _update(row, typed, actor) if row else _insert_local(name, typed, actor)
+                elif row and typed is not None:
+                    _remove(row, actor)
+            except InvalidError as error:
+                raise InvalidError(error.message, field=name) from error
+        _refuse_blocking(changes)
+
+
+def seen_of(names: Iterable[str]) -> str:
+    """Return what a form of several local settings must send back to prove what it showed."""
+    tokens = {row.name: row.token for row in rows().filter(name__in=list(names), scope=Scope.LOCAL)}
+    return sha256_hex(canonical_json(tokens))
 
 
 def delete(keys: Collection[str], *, actor: Actor, forget: bool = False) -> list[str]:
@@ -102,11 +109,7 @@ def delete(keys: Collection[str], *, actor: Actor, forget: bool = False) -> list
         if forget:
             guards.forget(names, actor=actor)
         for row in found:
-            _keep_former(row)
-            _start_job(row, actor)
-            row.delete()
-        for row in found:
-            log.append(Action.DELETED, row.subject, actor=actor, details=_details(row) | {"value": row.shown})
+            _remove(row, actor)
     return names
 
 
@@ -122,7 +125,7 @@ def reset_to_default(keys: Iterable[str], *, actor: Actor) -> list[str]:
         for row in changed:
             details = _details(row) | {"from": row.value, "to": ENTRIES[row.name].default_text}
             log.append(Action.RESET, row.subject, actor=actor, details=details)
-            _log_raised(row.name, actor)
+            _log_raised(row, actor)
     return [row.name for row in changed]
 
 
@@ -145,8 +148,11 @@ def forget_former(name: str, *, kept: Collection[str] = ()) -> None:
             row.delete()
 
 
-def _new_row(name: str, scope: Scope, kind: ValueType, actor: Actor) -> Setting:
-    return Setting(
+def _insert(
+    name: str, typed: str, scope: Scope, kind: ValueType, actor: Actor, *, before: str | None = None
+) -> Setting:
+    parsed = parsing.value(name, kind, typed)
+    row = Setting(
         name=name,
         scope=scope,
         server=current() if scope is Scope.LOCAL else None,
@@ -154,6 +160,44 @@ def _new_row(name: str, scope: Scope, kind: ValueType, actor: Actor) -> Setting:
         changed_at=clock.now(),
         changed_by=actor.name,
     )
+    _put(row, parsed)
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        raise ConflictError(f"{name} was added by somebody else just now. Nothing was stored.") from error
+    _start_job(row, actor)
+    if before is None:
+        log.append(Action.ADDED, row.subject, actor=actor, details=_details(row) | {"value": row.shown})
+    else:
+        log.append(Action.CHANGED, row.subject, actor=actor, details=_details(row) | {"from": before, "to": row.shown})
+    _log_raised(row, actor)
+    return row
+
+
+def _insert_local(name: str, typed: str, actor: Actor) -> Setting:
+    return _insert(name, typed, Scope.LOCAL, ENTRIES[name].value_type, actor)
+
+
+def _update(row: Setting, typed: str, actor: Actor) -> None:
+    parsed, before = parsing.value(row.name, ValueType(row.value_type), typed), row.shown
+    if parsed.secret is None and parsed.value == before:
+        return
+    _keep_former(row)
+    row.version += 1
+    row.changed_at, row.changed_by = clock.now(), actor.name
+    _put(row, parsed)
+    row.save()
+    _start_job(row, actor)
+    log.append(Action.CHANGED, row.subject, actor=actor, details=_details(row) | {"from": before, "to": row.shown})
+    _log_raised(row, actor)
+
+
+def _remove(row: Setting, actor: Actor) -> None:
+    _keep_former(row)
+    _start_job(row, actor)
+    Setting.objects.filter(pk=row.pk).delete()
+    log.append(Action.DELETED, row.subject, actor=actor, details=_details(row) | {"value": row.shown})
 
 
 def _put(row: Setting, parsed: parsing.Parsed) -> None:
@@ -205,9 +249,9 @@ def _keep_former(row: Setting) -> None:
         )
 
 
-def _refuse_blocking(name: str) -> None:
+def _refuse_blocking(names: Collection[str]) -> None:
     for finding in snapshot.findings():
-        if finding.blocking and name in finding.names:
+        if finding.blocking and not set(names).isdisjoint(finding.names):
             raise InvalidError(f"{finding.text} Nothing was stored.", field="value")
 
 
@@ -221,15 +265,11 @@ def _details(row: Setting) -> dict[str, Any]:
     return {"scope": row.scope, "value type": row.value_type}
 
 
-def _log_raised(name: str, actor: Actor) -> None:
+def _log_raised(row: Setting, actor: Actor) -> None:
+    """Record that a validity is raised above its window, whichever of the two was saved last (ROT-06)."""
     values = snapshot.plain(snapshot.effective_values())
     for kind in ROTATIONS:
-        if name in {kind.duration, kind.window} and contradictions.raised(kind, values):
+        if row.name in {kind.duration, kind.window} and contradictions.raised(kind, values):
             hours = contradictions.effective_hours(kind, values)
             details = {"days": values[kind.duration], "window hours": values[kind.window], "effective hours": hours}
-            row = find(name, Scope.GLOBAL) or find(name, Scope.LOCAL)
-            if row:
-                log.append(Action.RAISED, row.subject, actor=actor, details=details)
-
-
-__all__ = ["DEFAULT_TOKEN", "PROTECTED", "add", "change", "delete", "find", "forget_former", "reset_to_default"]
+            log.append(Action.RAISED, row.subject, actor=actor, details=details)
