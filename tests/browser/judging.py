@@ -2,7 +2,6 @@
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,8 +40,10 @@ def one_heading(page: Page) -> None:
 
 
 def shots(page: Page, name: str) -> None:
-    """Write pictures at 1440 (light, dark) and 390 into the folder KEYSTEAD_SHOTS, or a temporary one."""
-    folder = Path(os.environ.get("KEYSTEAD_SHOTS") or tempfile.mkdtemp(prefix="keystead-shots-"))
+    """Write pictures at 1440 (light, dark) and 390 into the folder KEYSTEAD_SHOTS; without it take none."""
+    if not (wanted := os.environ.get("KEYSTEAD_SHOTS")):
+        return
+    folder = Path(wanted)
     folder.mkdir(parents=True, exist_ok=True)
     for label, scheme, size in (("light", LIGHT, DESKTOP), ("dark", DARK, DESKTOP), ("phone", LIGHT, PHONE)):
         page.emulate_media(color_scheme=scheme)

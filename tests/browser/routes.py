@@ -47,7 +47,9 @@ def address(route: Route, values: Mapping[str, Callable[[], object]]) -> str:
 
 def is_page(client: Client, path: str) -> bool:
     """Whether a plain GET shows a whole page (not a fragment, a redirect, a file, or a refusal of GET)."""
+    client.raise_request_exception = False
     response = client.get(path)
+    assert response.status_code < 500, f"{path} fails: {getattr(response, 'exc_info', response.status_code)}"
     if response.status_code != 200 or not response.headers["Content-Type"].startswith("text/html"):
         return False
     return response.content.lstrip().lower().startswith(b"<!doctype html")

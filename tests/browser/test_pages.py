@@ -27,15 +27,27 @@ def pages(world: World, client: Client, area: str = "") -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("area", AREAS)
 def test_pages(open_page: OpenPage, world: World, admin_client: Client, area: str) -> None:
-    """KEY-12, NAV, STK: each page of an app, light, dark and on a phone."""
+    """Each page of an app and the dialog it may be: light, dark and on a phone. All faults are told at once."""
     page = open_page(world.admin)
-    for name, path in pages(world, admin_client, area).items():
-        with judging.silent(page):
-            page.goto(path)
-            judge(page)
-            judging.shots(page, name.replace(":", "-"))
-        if is_dialog(admin_client, path):
-            judge_dialog(page, path, f"{name.replace(':', '-')}-dialog")
+    faults = []
+    for route in (route for route in ROUTES if route.area == area):
+        try:
+            visit(page, admin_client, address(route, world.values()), route.name.replace(":", "-"))
+        except AssertionError as fault:
+            faults.append(f"{route.name}: {fault}")
+    assert not faults, "\n\n".join(faults)
+
+
+def visit(page: Page, client: Client, path: str, name: str) -> None:
+    """Judge the page at a path, and what htmx would make of it."""
+    if not is_page(client, path):
+        return
+    with judging.silent(page):
+        page.goto(path)
+        judge(page)
+        judging.shots(page, name)
+    if is_dialog(client, path):
+        judge_dialog(page, path, f"{name}-dialog")
 
 
 @pytest.mark.parametrize("name", ["account_login", "no-such-page"])
