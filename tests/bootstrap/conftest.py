@@ -14,6 +14,7 @@ import pytest
 
 from console.env import BASE_DIR
 from console.supervisor import leftovers
+from console.supervisor.commands import STOP_ORDER
 from console.supervisor.state import State
 from tests.fixtures.processes import wait_for
 
@@ -64,6 +65,19 @@ class Console:
         process = self.process
         wait_for(lambda: ADDRESS.search(self.said) or process.poll() is not None, within_s, "the address")
         assert process.poll() is None, self.said
+
+    def call(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run another `./run` in the same checkout to its end."""
+        return subprocess.run(
+            ["./run", *arguments],
+            cwd=self.checkout,
+            env=PLAIN_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
 
     def get(self, path: str = "/health/live") -> int:
         """Return the status of a page, 0 when nothing answers."""
@@ -126,6 +140,5 @@ def started(console: Console) -> Console:
     """Give a console that answers, with every process up."""
     # The very first start of the session makes .venv as well.
     console.start(within_s=240)
-    for name in ("broker", "web", "worker", "beat"):
-        wait_for(lambda name=name: console.processes(name), what=name)
+    wait_for(lambda: all(console.processes(name) for name in STOP_ORDER), what="all processes")
     return console

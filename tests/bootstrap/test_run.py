@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from console.supervisor.broker import answers
-from tests.bootstrap.conftest import Console
+from tests.bootstrap.conftest import PLAIN_ENVIRONMENT, Console
 from tests.fixtures.processes import wait_for
 
 pytestmark = [pytest.mark.slow]
@@ -117,7 +117,7 @@ def test_a_second_start_is_quick_and_keeps_what_was_there(started: Console) -> N
 
 
 def test_a_second_run_beside_the_first_is_refused(started: Console) -> None:
-    second = subprocess.run(["./run"], cwd=started.checkout, capture_output=True, text=True, timeout=60, check=False)
+    second = started.call()
     assert second.returncode == 1
     assert f"http://localhost:{started.port}" in second.stderr
     assert started.get() == 200
@@ -125,7 +125,9 @@ def test_a_second_run_beside_the_first_is_refused(started: Console) -> None:
 
 def test_a_terminal_is_shown_the_first_password(console: Console) -> None:
     screen, terminal = pty.openpty()
-    process = subprocess.Popen(["./run"], cwd=console.checkout, stdin=terminal, stdout=terminal, stderr=terminal)
+    process = subprocess.Popen(
+        ["./run"], cwd=console.checkout, env=PLAIN_ENVIRONMENT, stdin=terminal, stdout=terminal, stderr=terminal
+    )
     os.close(terminal)
     shown = b""
     try:
@@ -141,9 +143,7 @@ def test_a_terminal_is_shown_the_first_password(console: Console) -> None:
 
 
 def test_an_administrative_command_works_on_the_same_state(console: Console) -> None:
-    done = subprocess.run(
-        ["./run", "manage", "setup"], cwd=console.checkout, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = console.call("manage", "setup")
     assert (done.returncode, done.stderr) == (0, "")
 
 
