@@ -64,7 +64,7 @@ def test_a_missing_setting_is_named(integrated: Token, missing: str, named: str)
 
 def test_an_unknown_token_name_is_refused_with_the_names_there_are(integrated: Token, put: Put) -> None:  # SET-21
     put("Keys.Root.HSMTokenName", "omega")
-    with pytest.raises(TokenChoiceError, match="Keys.Root.HSMTokenName is “omega”") as caught:
+    with pytest.raises(TokenChoiceError, match=r"Keys\.Root\.HSMTokenName is “omega”") as caught:
         bindings.resolve("Root")
     assert "“alpha”" in caught.value.next_step
     assert not PinTrial.objects.exists()
@@ -86,7 +86,7 @@ def test_name_and_id_of_different_tokens_are_refused_before_the_pin(  # AMB-13
     integrated: Token, softhsm: SoftHsm, put: Put
 ) -> None:
     put("Keys.Root.HSMTokenID", softhsm.token("beta").slot_id)
-    with pytest.raises(TokenChoiceError, match="Keys.Root.HSMTokenName.*Keys.Root.HSMTokenID"):
+    with pytest.raises(TokenChoiceError, match=r"Keys\.Root\.HSMTokenName.*Keys\.Root\.HSMTokenID"):
         bindings.resolve("Root")
     assert not PinTrial.objects.exists()
 
@@ -163,7 +163,7 @@ def test_a_pin_that_only_the_setting_changed_is_a_login_error_once(integrated: T
     binding = bindings.resolve("Root").binding
     assert binding is not None
     put("Keys.Root.HSMPassword", "4321")
-    with pytest.raises(PinRejectedError, match="Keys.Root.HSMPassword|not tried again"), bindings.open_binding(binding):
+    with pytest.raises(PinRejectedError, match="not tried again"), bindings.open_binding(binding):
         pass
     with bindings.open_binding(binding) as device:  # the token still has the PIN that was accepted before
         assert device.token().label == "alpha"
