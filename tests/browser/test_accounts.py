@@ -15,31 +15,15 @@ from playwright.sync_api import Page, expect
 
 from console.accounts import passwords
 from console.accounts.actions import Action
-from console.accounts.grants import RoleKey
 from console.accounts.models import User
 from console.activity.models import Entry
 from console.lib.secret import Secret
-from tests.browser.judging import DARK, PHONE, axe, no_sideways_scroll, one_heading, shots, silent
+from tests.browser.judging import axe, no_sideways_scroll, one_heading, shots, silent
 from tests.fixtures.users import ACTOR, PASSWORD
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("server")]
 
 OpenPage = Callable[..., Page]
-
-SIGNED_IN_PAGES = [
-    "/users/",
-    "/users/roles/",
-    "/users/new/",
-    "/users/me/",
-    "/account/password/",
-    "/account/second-factor/",
-    "/account/second-factor/app/add/",
-    "/account/second-factor/keys/",
-    "/account/second-factor/keys/add/",
-    "/account/sessions/",
-    "/account/confirm/",
-    "/account/sign-out/",
-]
 
 
 def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
@@ -80,20 +64,6 @@ def judge(page: Page) -> None:
     axe(page)
     no_sideways_scroll(page)
     one_heading(page)
-
-
-@pytest.mark.parametrize("look", [{}, {"scheme": DARK}, {"viewport": PHONE}], ids=["light", "dark", "phone"])
-def test_pages_are_accessible(open_page: OpenPage, admin: User, auditor: User, look: dict[str, object]) -> None:
-    signed_out = open_page(**look)
-    with silent(signed_out):
-        signed_out.goto("/account/sign-in/")
-        judge(signed_out)
-    page = open_page(admin, **look)
-    with silent(page):
-        for path in (*SIGNED_IN_PAGES, f"/users/{auditor.pk}/", f"/users/{auditor.pk}/deactivate/"):
-            page.goto(path)
-            assert path_of(page) == path
-            judge(page)
 
 
 def test_a_dialog_asks_and_acts_in_place(open_page: OpenPage, admin: User, auditor: User) -> None:
@@ -218,15 +188,3 @@ def test_confirming_leads_back_to_what_was_wanted(open_page: OpenPage, admin: Us
     expect(page.get_by_role("heading", name="Deactivate olga?")).to_be_visible()
     page.get_by_role("button", name="Deactivate User").click()
     expect(page.get_by_text("olga was deactivated.")).to_be_visible()
-
-
-def test_pictures(open_page: OpenPage, admin: User, auditor: User, make_user: Callable[..., User]) -> None:
-    make_user("m.okafor", RoleKey.ADMINISTRATOR)
-    page = open_page(admin)
-    for name, path in (
-        ("users", "/users/"),
-        ("user", f"/users/{auditor.pk}/"),
-        ("security", "/account/second-factor/"),
-    ):
-        page.goto(path)
-        shots(page, name)
