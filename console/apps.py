@@ -11,4 +11,8 @@ class ConsoleConfig(AppConfig):
     def ready(self) -> None:
         """Make every app's job kinds known, in the web process too: it shows them."""
         autodiscover_modules("jobs")
-        import console.checks  # noqa: F401
+        import console.checks
+        import console.support  # noqa: F401 - its job kind; it has no `jobs` module, since that name is taken
+        from console import panels
+
+        panels.register()

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ COLUMNS = (
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, "CSV Injection").
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - as typed in East Asia
 CHUNK = 2_000
+NAME = re.compile(r"[a-z]+-(?P<job>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(?:csv|zip|part)")
 MODE = 0o640  # the web process hands the file out; where it is another user, it is in the group of the folder
 
 
@@ -84,14 +86,13 @@ def cell(value: Any) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def remove_orphans(kept: set[UUID]) -> int:
-    """Delete the files of exports whose job is gone; return how many."""
-    removed = 0
-    for path in Path(settings.EXPORT_DIR).glob("activity-*.*"):
-        if path.suffix in {".csv", ".part"} and path.stem.removeprefix("activity-") not in {str(job) for job in kept}:
-            path.unlink(missing_ok=True)
-            removed += 1
-    return removed
+def files() -> dict[UUID, Path]:
+    """Return every file that a job has left for download, by the job's id."""
+    found = {}
+    for path in Path(settings.EXPORT_DIR).glob("*-*.*"):
+        if name := NAME.fullmatch(path.name):
+            found[UUID(name["job"])] = path
+    return found
 
 
 def _rows(entries: QuerySet[Entry]) -> Iterator[tuple[Any, ...]]:

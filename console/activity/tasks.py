@@ -67,5 +67,9 @@ def export_csv(run: Run) -> str:
 @job_task(TIDY_EXPORTS)
 def tidy_exports(_run: Run) -> str:
     """Delete the files whose job was deleted."""
-    kept = set(Job.objects.filter(kind_name=EXPORT.name).values_list("pk", flat=True))
-    return f"{export.remove_orphans(kept)} files deleted."
+    files = export.files()
+    kept = set(Job.objects.filter(pk__in=files).values_list("pk", flat=True))
+    gone = [path for job_id, path in files.items() if job_id not in kept]
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return f"{len(gone)} files deleted."

@@ -7,3 +7,9 @@ class JobsConfig(AppConfig):
     name = "console.jobs"
     label = "jobs"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Say where a job is shown."""
+        from console import links
+
+        links.register("job", "jobs:detail")

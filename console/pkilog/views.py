@@ -11,7 +11,7 @@ from console.lib.capability import Capability
 from console.pkilog import reading
 from console.pkilog.line import Level
 from console.pkilog.reading import Part, Wanted
-from console.pkilog.writer import Log
+from console.pkilog.writer import Log, folder
 
 
 class LogFilter(forms.Form):
@@ -39,12 +39,12 @@ def view(request: HttpRequest) -> HttpResponse:
         part = reading.part(reading.path_of(name), form.wanted, before=int(before) if _is_offset(before) else 0)
     context = {"files": files, "name": name, "form": form, "wanted": form.wanted, "part": part}
     template = "pkilog/view.html#grid" if htmx.wants_fragment(request) else "pkilog/view.html"
-    return render(request, template, context | {"is_first": not before, "folder": reading.folder()})
+    return render(request, template, context | {"is_first": not before, "folder": folder()})
 
 
 @access(Capability.READ)
 @require_safe
-def download(request: HttpRequest, name: str) -> FileResponse:
+def download(_request: HttpRequest, name: str) -> FileResponse:
     """Hand out one file as it is."""
     path = reading.path_of(name)
     return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type="text/plain; charset=utf-8")

@@ -27,7 +27,7 @@ class Log(StrEnum):
     TLS = "pki-tls.log"
 
 
-def write(  # noqa: PLR0913 - the parts of a line
+def write(
     event: str,
     *,
     component: str,

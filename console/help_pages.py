@@ -1,0 +1,35 @@
+"""The help pages, as one table: slug, title, what it is about. The texts are templates of the same name."""
+
+from dataclasses import dataclass
+
+from console.lib.errors import NotFoundError
+
+
+@dataclass(frozen=True)
+class HelpPage:
+    """A page of help; its text stands in `templates/help/<slug>.html`."""
+
+    slug: str
+    title: str
+    about: str
+    icon: str
+
+
+PAGES = (
+    HelpPage("hsm", "What an HSM is for", "Kinds of hardware security modules, and what they do with keys.", "cpu"),
+    HelpPage("keys", "Keys and their life", "Root keys, what hangs below them, rotation and revocation.", "key"),
+    HelpPage("tls", "Connections and protocols", "Which connections are secured, and by what.", "plug-connected"),
+    HelpPage("jobs", "Background jobs", "What runs outside of the browser, and what to do when it fails.", "activity"),
+    HelpPage("log", "Activity log and PKI log", "What is written down, what proves it, and how far.", "history"),
+    HelpPage(
+        "trouble", "When something does not work", "Where to look first, and what to send to support.", "lifebuoy"
+    ),
+)
+
+
+def page(slug: str) -> HelpPage:
+    """Return the page of that slug; raises NotFoundError."""
+    for found in PAGES:
+        if found.slug == slug:
+            return found
+    raise NotFoundError("There is no such help page.")

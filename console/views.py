@@ -1,0 +1,124 @@
+"""The console's own pages: Home, theme, help, support bundle, and health."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from console import health, help_pages, support
+from console import home as registry
+from console.accounts.models import User
+from console.activity import log
+from console.context_processors import THEMES
+from console.jobs import queue
+from console.jobs.models import OPEN, Job, State
+from console.lib.access import access
+from console.lib.capability import Capability
+from console.lib.errors import NotFoundError, RefusedError
+from console.lib.passive import passive
+from console.servers.current import current
+
+YEAR_S = 365 * 24 * 3600
+BUNDLES_SHOWN = 10
+
+
+@access(Capability.SIGNED_IN)
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Show Environment Status to who may read, and to everybody else what they can do."""
+    if not _user(request).may(Capability.READ):
+        return render(request, "home/no_role.html")
+    steps = registry.steps(request)
+    context = {"panels": registry.panels(request), "steps": steps, "steps_done": sum(step.done for step in steps)}
+    return render(request, "home/home.html", context)
+
+
+@access(Capability.PUBLIC)
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Keep the chosen theme in a cookie, and go back."""
+    target = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        target = "/"
+    response = redirect(target)
+    chosen = request.POST.get("theme")
+    if chosen in THEMES:
+        response.set_cookie("theme", chosen, max_age=YEAR_S, secure=settings.HTTPS, httponly=True, samesite="Lax")
+    return response
+
+
+@access(Capability.SIGNED_IN)
+@require_safe
+def help_index(request: HttpRequest) -> HttpResponse:
+    """List the help pages."""
+    return render(request, "help/index.html", {"pages": help_pages.PAGES})
+
+
+@access(Capability.SIGNED_IN)
+@require_safe
+def help_page(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show one help page."""
+    page = help_pages.page(slug)
+    return render(request, f"help/{page.slug}.html", {"page": page, "pages": help_pages.PAGES})
+
+
+@access(Capability.READ)
+@require_http_methods(["GET", "HEAD", "POST"])
+def support_bundle(request: HttpRequest) -> HttpResponse:
+    """Show the bundles that were made; POST makes one, unless one is being made."""
+    jobs = Job.objects.filter(kind_name=support.BUNDLE.name).select_related("server").order_by("-created_at", "-id")
+    if request.method == "POST":
+        with transaction.atomic():
+            if not jobs.filter(state__in=OPEN).exists():
+                queue.enqueue(support.BUNDLE, subject=current().subject, actor=_user(request).actor)
+        return redirect("console:support")
+    context = {
+        "running": jobs.filter(state__in=OPEN).first(),
+        "bundles": jobs.filter(state=State.SUCCEEDED)[:BUNDLES_SHOWN],
+    }
+    return render(request, "help/support.html", context)
+
+
+@access(Capability.READ)
+@require_POST
+def support_download(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
+    """Hand out a bundle; the log says who took it."""
+    job = Job.objects.filter(pk=job_id, kind_name=support.BUNDLE.name, state=State.SUCCEEDED).first()
+    path = support.path_of(job_id)
+    if job is None or not path.is_file():
+        raise NotFoundError("There is no such support bundle.", next_step="Make a new one.")
+    with transaction.atomic():
+        log.append(support.DOWNLOADED, job.as_subject, actor=_user(request).actor)
+    return FileResponse(path.open("rb"), as_attachment=True, filename=f"support-{job.created_at:%Y-%m-%dT%H%M}Z.zip")
+
+
+@access(Capability.PUBLIC)
+@passive
+@require_safe
+def live(_request: HttpRequest) -> JsonResponse:
+    """Answer as long as this process can."""
+    return JsonResponse({"status": "ok"})
+
+
+@access(Capability.PUBLIC)
+@passive
+@require_safe
+def ready(_request: HttpRequest) -> JsonResponse:
+    """Answer 200 when requests can be served, else 503, with the part that is missing."""
+    found = health.ready()
+    good = all(found.values())
+    body = {
+        "status": "ok" if good else "unavailable",
+        "checks": {name: "ok" if ok else "failed" for name, ok in found.items()},
+    }
+    return JsonResponse(body, status=200 if good else 503)
+
+
+def _user(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):  # AccessMiddleware lets nobody else through
+        raise RefusedError("Sign in first.")
+    return request.user
