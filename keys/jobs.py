@@ -1,6 +1,7 @@
 """The job kinds of this app. Every task can begin again where it stopped, so a lost worker means another attempt."""
 
 from console.jobs.kinds import JobKind, OnLost, register, register_periodic
+from keys.backup import asking
 from keys.cancelling import revocation_cancelled
 
 # A device call ends by its own deadline well within the limit; the lease outlasts the limit (DESIGN §2).
@@ -136,5 +137,17 @@ PKI_PASSWORD = register(
         retry_delays_s=(5, 15, 60),
         retry_by_hand=True,
         cancellable=False,
+    )
+)
+BACK_UP = register(
+    JobKind(
+        name=asking.JOB_KIND,
+        label="Back up",
+        task="keys.back_up",
+        time_limit_s=3600,
+        lease_s=3660,
+        on_lost=OnLost.UNKNOWN,
+        settle=asking.lost,
+        on_cancel=asking.cancelled,
     )
 )

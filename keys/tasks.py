@@ -19,6 +19,7 @@ from keys import (
     subordinates,
     verification,
 )
+from keys.backup import making
 from keys.models.root import RevocationReason
 from keys.purposes import Purpose
 
@@ -120,3 +121,9 @@ def sign_log_head(_run: Run) -> str:
 def pki_password(run: Run) -> str:
     """Make pki.db open with what PKIDatabasePassword says now."""
     return pkidb_password.bring_about(actor=run.actor, progress=run.progress)
+
+
+@job_task(jobs.BACK_UP)
+def back_up(run: Run) -> str:
+    """Make the backup that was asked for."""
+    return making.make_requested(run.job.subject_id, actor=run.actor)
