@@ -76,7 +76,7 @@ class RevokeForm(forms.Form):
         return cleaned
 
     @property
-    def due_at(self) -> datetime | None:
+    def chosen_time(self) -> datetime | None:
         """The time that was chosen; None means now."""
         if self.cleaned_data["when"] == "now":
             return None

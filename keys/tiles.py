@@ -11,11 +11,11 @@ from console.lib import durations
 from console.servers.models import Server
 from hsm.device.base import KeySpec
 from keys import succession
-from keys.models.keypair import KeyPair
 from keys.models.root import RevocationReason, Root, RootKind, RootState
 from keys.models.subordinate import Subordinate, SubordinateState
 from keys.purposes import PURPOSES, Purpose
 from keys.standing import Standing
+from keys.validity import renewal_at
 
 ROTATE_AT_LEAST = timedelta(days=365)  # KEY-42
 ROTATE_AT_MOST = timedelta(days=183)
@@ -218,12 +218,10 @@ class KeyLine:
     renews_at: datetime | None
 
 
-def key_line(key: Subordinate, renews_at: datetime | None) -> KeyLine:
+def key_line(key: Subordinate) -> KeyLine:
     """Return the line of one subordinate key."""
     badge = state_badge(key.state, SubordinateState(key.state).label)
+    renews_at = None
+    if key.state == SubordinateState.ACTIVE and key.not_before and key.not_after:
+        renews_at = renewal_at(key.not_before, key.not_after, key.window_hours)
     return KeyLine(key, PURPOSES[Purpose(key.purpose)].label, badge, renews_at)
-
-
-def store_icon(key: KeyPair) -> str:
-    """Return the icon of the place where a private key lives."""
-    return "cpu" if key.on_token else "database"

@@ -6,12 +6,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
-from django_htmx.http import trigger_client_event
+from django_htmx.http import reswap, retarget, trigger_client_event
 
 from console.jobs.models import OPEN, Job
 from console.lib import clock, htmx
 from console.lib.access import access
 from console.lib.capability import Capability
+from console.navigation import may
 from console.servers.current import current
 from console.servers.models import Server
 from keys import hierarchy, jobs, places, revocation, roots, tiles
@@ -29,7 +30,12 @@ def current_server(request: HttpRequest) -> HttpResponse:
     """Show the root keys of this server; a fragment request gets the part that changes."""
     server = current()
     template = "keys/current.html#region" if htmx.wants_fragment(request) else "keys/current.html"
-    return render(request, template, {**region(server), "as_list": request.GET.get("hierarchy") == "list"})
+    context = {
+        **region(server),
+        "as_list": request.GET.get("hierarchy") == "list",
+        "may_manage": may(request, Capability.MANAGE_KEYS),
+    }
+    return render(request, template, context)
 
 
 def region(server: Server) -> dict[str, Any]:
@@ -50,7 +56,7 @@ def region(server: Server) -> dict[str, Any]:
         "jobs": Job.objects.filter(server=server, kind_name__in=AT_WORK, state__in=OPEN).order_by("created_at"),
         "picture": _picture(newest, below) if newest else None,
         "elsewhere": [key for key in below if newest and key.root_id != newest.pk],
-        "below": [key for key in below if newest and key.root_id == newest.pk],
+        "below": [tiles.key_line(key) for key in below if newest and key.root_id == newest.pk],
     }
 
 
@@ -65,7 +71,7 @@ def _picture(newest: Root, below: list[Subordinate]) -> hierarchy.Picture:
 @access(Capability.MANAGE_KEYS)
 def create(request: HttpRequest) -> HttpResponse:
     """Ask before a key is created, and request it."""
-    form = CreateForm(request.POST or None)
+    form = CreateForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         root, _ = roots.request(
@@ -76,13 +82,18 @@ def create(request: HttpRequest) -> HttpResponse:
         return _requested(request, root)
     standing = Standing.read(current())
     context = {"form": form, "place": places.of_next_root(), "too_soon": tiles.too_soon(standing, clock.now())}
-    template = "keys/create.html#dialog" if htmx.wants_fragment(request) else "keys/create.html"
+    part = "#form" if request.method == "POST" else "#dialog"
+    template = f"keys/create.html{part}" if htmx.wants_fragment(request) else "keys/create.html"
     return render(request, template, context, status=422 if form.is_bound else 200)
 
 
 def _requested(request: HttpRequest, root: Root) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect("keys:current-server")
-    # An empty answer takes the dialog away; the page behind it shows the job.
-    response = htmx.toast(HttpResponse(), "ok", f"{root.name} was requested.")
-    return trigger_client_event(response, "keys-changed", {})
+    return done_in_place(f"{root.name} was requested.")
+
+
+def done_in_place(text: str) -> HttpResponse:
+    """Answer a form of a dialog: an empty #modal takes the dialog away, and the page behind it refreshes itself."""
+    response = reswap(retarget(htmx.toast(HttpResponse(), "ok", text), "#modal"), "innerHTML")
+    return htmx.refocus(trigger_client_event(response, "keys-changed", {}), "main")

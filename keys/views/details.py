@@ -16,6 +16,7 @@ from console.jobs.models import OPEN, Job
 from console.lib import htmx
 from console.lib.access import access
 from console.lib.capability import Capability
+from console.navigation import may
 from console.servers.current import current
 from keys import roots, rotation, tiles
 from keys.errors import KeyNotFoundError
@@ -25,7 +26,7 @@ from keys.models.statements import CrossCertificate
 from keys.models.subordinate import Subordinate, SubordinateState
 from keys.purposes import OWN_SUBORDINATES, PURPOSES, Purpose
 from keys.standing import Standing
-from keys.validity import NEVER, renewal_at
+from keys.validity import NEVER
 
 ENTRIES = 20
 
@@ -59,12 +60,6 @@ def certificate_facts(der: bytes) -> CertificateFacts | None:
     )
 
 
-def _renews_at(key: Subordinate) -> datetime | None:
-    if key.state != SubordinateState.ACTIVE or key.not_before is None or key.not_after is None:
-        return None
-    return renewal_at(key.not_before, key.not_after, key.window_hours)
-
-
 @require_GET
 @access(Capability.READ)
 def root(request: HttpRequest, root_id: uuid.UUID) -> HttpResponse:
@@ -79,9 +74,10 @@ def root(request: HttpRequest, root_id: uuid.UUID) -> HttpResponse:
         "algorithm": tiles.algorithm(found),
         "certificate": certificate_facts(bytes(found.certificate_der)),
         "cross": cross,
-        "below": [tiles.key_line(key, _renews_at(key)) for key in below],
+        "below": [tiles.key_line(key) for key in below],
         "refusal": standing.refusal(found),
         "plan": standing.pending.get(found.pk),
+        "may_manage": may(request, Capability.MANAGE_KEYS),
         "crl": getattr(found, "crl", None),
         "directive": getattr(found, "directive", None),
         **_history(found),
@@ -97,11 +93,12 @@ def subordinate(request: HttpRequest, key_id: uuid.UUID) -> HttpResponse:
     purpose = Purpose(key.purpose)
     context = {
         "key": key,
-        "line": tiles.key_line(key, _renews_at(key)),
+        "line": tiles.key_line(key),
         "algorithm": tiles.ALGORITHMS[PURPOSES[purpose].spec],
         "certificate": certificate_facts(bytes(key.certificate_der)),
         "facts": PURPOSES[purpose],
         "interval": rotation.interval(purpose, key.server),
+        "may_manage": may(request, Capability.MANAGE_KEYS),
         "can_rotate": key.state == SubordinateState.ACTIVE and purpose in OWN_SUBORDINATES,
         **_history(key),
     }

@@ -13,16 +13,14 @@ from keys import propagation, tiles, workflow
 from keys.actions import LABELS
 from keys.standing import Standing
 
-SUBJECTS = ("root-key", "subordinate-key")
-
 
 @require_GET
 @access(Capability.READ)
 def activity(request: HttpRequest) -> HttpResponse:
     """Show all root keys, revoked ones too, and the operations on keys (LOG-01 to LOG-04)."""
     operations = Entry.objects.filter(action__in=list(LABELS))
-    page = keyset.page(operations, sort="-seq", cursor=request.GET.get("cursor"))
-    context = {"rows": tiles.rows(Standing.read(current())), "page": page, "labels": LABELS}
+    page = keyset.page(operations, sort="-seq", cursor=request.GET.get("at", ""))
+    context = {"rows": tiles.rows(Standing.read(current())), "page": page}
     return render(request, "keys/activity.html", context)
 
 

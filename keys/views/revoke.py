@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
-from django_htmx.http import trigger_client_event
 
 from console.jobs import queue
 from console.jobs.models import Job
@@ -22,6 +21,7 @@ from keys.forms import RevokeForm
 from keys.models.root import RevocationReason, Root
 from keys.revocation import Plan
 from keys.standing import Standing
+from keys.views.current import done_in_place
 
 
 @require_http_methods(["GET", "POST"])
@@ -30,13 +30,14 @@ def revoke(request: HttpRequest, root_id: uuid.UUID) -> HttpResponse:
     """Show what a revocation does, and do it or schedule it when the exact name was typed."""
     root = roots.find(root_id)
     standing = Standing.read(current())
-    form = RevokeForm(root.name, request.POST or None, initial=_initial(root, standing))
+    sent = request.POST if request.method == "POST" else None
+    form = RevokeForm(root.name, sent, initial=_initial(root, standing))
     if request.method != "POST":
         return _dialog(request, root, standing, form)
     if not form.is_valid():
         return _dialog(request, root, standing, form, status=422)
     data = form.cleaned_data
-    plan = Plan(RevocationReason(data["reason"]), data["note"], data["seen"], form.due_at)
+    plan = Plan(RevocationReason(data["reason"]), data["note"], data["seen"], form.chosen_time)
     try:
         job = revocation.request(root, plan, actor=request.user.actor)  # type: ignore[union-attr]
     except InvalidError as error:
@@ -85,7 +86,8 @@ def _dialog(
         "backup": backups_seen.last(),
         "changed": changed,
     }
-    template = "keys/revoke.html#dialog" if htmx.wants_fragment(request) else "keys/revoke.html"
+    part = "#form" if request.method == "POST" else "#dialog"
+    template = f"keys/revoke.html{part}" if htmx.wants_fragment(request) else "keys/revoke.html"
     return render(request, template, context, status=status)
 
 
@@ -101,7 +103,7 @@ def _answer(request: HttpRequest, text: str) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]
         messages.success(request, text)
         return redirect("keys:current-server")
-    return trigger_client_event(htmx.toast(HttpResponse(), "ok", text), "keys-changed", {})
+    return done_in_place(text)
 
 
 @require_POST

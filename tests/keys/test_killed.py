@@ -1,0 +1,165 @@
+"""kill -9 at every step of creation and revocation, on a real token: nothing twice, nothing forgotten, nothing open."""
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.env import BASE_DIR
+from console.jobs import sweeping
+from console.jobs.models import OPEN, Job
+from console.lib import clock
+from console.servers.models import Server
+from keys import revocation, roots
+from keys.jobs import CREATE_ROOT, DESTROY_KEY, REVOKE_ROOT
+from keys.models.root import Root, RootState
+from keys.models.statements import Directive
+from keys.models.subordinate import Subordinate
+from keys.revocation import Plan
+from keys.standing import Standing
+from tests.fixtures.processes import database_url
+from tests.keys.conftest import ALICE
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+RunJobs = Callable[..., list[Job]]
+
+
+@pytest.fixture
+def run_killed(server: Server, var_dir: Path) -> Callable[[Job, str, str], None]:
+    """Run a job in a process that is killed at a point."""
+
+    def run(job: Job, point: str, when: str) -> None:
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "console.settings",
+            "KEYSTEAD_STATE_DIR": str(var_dir),
+            "KEYSTEAD_SERVER_NAME": server.fqdn,
+            "DATABASE_URL": database_url(),
+            "BROKER_URL": "memory://",
+        }
+        argv = [sys.executable, "-m", "tests.keys.killed", str(job.pk), point, when]
+        done = subprocess.run(argv, env=environment, cwd=BASE_DIR, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+
+    return run
+
+
+@pytest.fixture
+def go_on(server: Server, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let time pass until leases have run out, and run everything, until nothing but housekeeping is open."""
+    real = clock.now
+    passed = timedelta()
+
+    def go() -> None:
+        nonlocal passed
+        for _ in range(6):
+            passed += timedelta(minutes=20)
+            monkeypatch.setattr("console.lib.clock.now", lambda: real() + passed)
+            sweeping.settle_lost(server, clock.now())
+            run_jobs(due=True)
+            if not Job.objects.filter(state__in=OPEN, every_s=0).exists():
+                return
+        left = [(job.kind_name, job.state, job.message) for job in Job.objects.filter(state__in=OPEN)]
+        raise AssertionError(f"still open: {left}")
+
+    return go
+
+
+CREATION = [
+    ("keys.creation:placement", "before"),
+    ("keys.creation:placement", "after"),
+    ("keys.saga:_obtain", "before"),
+    ("keys.saga:_obtain", "after"),
+    ("keys.issuance:prepare", "before"),
+    ("keys.issuance:issue", "before"),
+    ("keys.issuance:issue", "after"),
+    ("keys.creation:RootCreation._activate", "after"),
+    ("keys.logkey:sign_head_after_key_operation", "before"),
+]
+
+
+@pytest.mark.parametrize(("point", "when"), CREATION)
+def test_creation_is_finished_or_cleaned_up(
+    point: str,
+    when: str,
+    softhsm: Any,
+    use_token: Callable[..., None],
+    run_killed: Callable[[Job, str, str], None],
+    go_on: Callable[[], None],
+    run_jobs: RunJobs,
+) -> None:
+    token = softhsm.token("root-token")
+    use_token(token, "Root")
+    root, job = roots.request(actor=ALICE, form_token=uuid.uuid4())
+    run_killed(job, point, when)
+    go_on()
+    root.refresh_from_db()
+    on_token = softhsm.objects(token).count("Private Key Object")
+    if root.state == RootState.FAILED:
+        assert on_token == 0, root.problem
+        roots.request(actor=ALICE, form_token=uuid.uuid4())  # and the way is free for another
+        run_jobs()
+        assert Root.objects.filter(state=RootState.ACTIVE).count() == 1
+    else:
+        assert (root.state, on_token) == (RootState.ACTIVE, 1), root.problem
+        assert root.cka_id.hex() in softhsm.objects(token)
+        assert Subordinate.objects.filter(root=root, state="active").count() == 3
+    assert Job.objects.filter(kind_name=CREATE_ROOT.name, subject_id=str(root.pk)).count() == 1
+
+
+REVOCATION = [
+    (REVOKE_ROOT, "keys.revoking:_check", "after"),
+    (REVOKE_ROOT, "keys.revoking:_last_crl", "after"),
+    (REVOKE_ROOT, "keys.revoking:directive.sign", "after"),
+    (REVOKE_ROOT, "keys.revoking:_store", "after"),
+    (REVOKE_ROOT, "keys.revoking:_commit", "after"),
+    (DESTROY_KEY, "keys.destruction:stores.open_device", "before"),
+    (DESTROY_KEY, "keys.destruction:log.append", "before"),
+    (DESTROY_KEY, "keys.destruction:log.append", "after"),
+]
+
+
+@pytest.mark.parametrize(("kind", "point", "when"), REVOCATION)
+def test_revocation_happens_exactly_once(
+    kind: Any,
+    point: str,
+    when: str,
+    softhsm: Any,
+    use_token: Callable[..., None],
+    make_root: Callable[..., Root],
+    run_killed: Callable[[Job, str, str], None],
+    go_on: Callable[[], None],
+) -> None:
+    token = softhsm.token("root-token")
+    use_token(token, "Root")
+    old, _new = make_root(), make_root()
+    standing = Standing.read(old.server)
+    seen = revocation.digest(revocation.consequences(old, standing))
+    job = revocation.request(old, Plan(revocation.RevocationReason.POLICY, "", seen), actor=ALICE)
+    if kind is DESTROY_KEY:
+        from console.celery import app
+
+        app.tasks[job.kind.task](str(job.pk))
+        job = Job.objects.get(kind_name=DESTROY_KEY.name)
+    run_killed(job, point, when)
+    go_on()
+    old.refresh_from_db()
+    assert old.state == RootState.REVOKED
+    assert old.destroyed_at is not None
+    assert Directive.objects.filter(root=old).count() == 1
+    listing = softhsm.objects(token)
+    assert old.cka_id.hex() not in listing
+    assert listing.count("Private Key Object") == 1
+    from console.activity.models import Entry
+    from keys.actions import Action
+
+    assert Entry.objects.filter(action=Action.ROOT_REVOKED, outcome="succeeded").count() == 1
+    assert Entry.objects.filter(action=Action.ROOT_DESTROYED).count() == 1
