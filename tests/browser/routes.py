@@ -1,10 +1,13 @@
 """Every address of the console that a browser can open, found in the URL conf itself."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+Values = Mapping[str, Iterable[object]]
 
 FRAGMENT = {"HX-Request": "true"}
 
@@ -36,13 +39,13 @@ def _below(resolver: URLResolver, prefix: str) -> Iterator[Route]:
             yield Route(f"{prefix}{pattern.name}", tuple(pattern.pattern.converters))
 
 
-def address(route: Route, values: Mapping[str, Callable[[], object]]) -> str:
-    """Return the route's path with the values of this test; a parameter without a value is a KeyError."""
-    own = {
-        name: values[f"{route.name}.{name}" if f"{route.name}.{name}" in values else name]()
-        for name in route.parameters
-    }
-    return reverse(route.name, kwargs=own)
+def addresses(route: Route, values: Values) -> list[str]:
+    """Return the route's paths: one for each value that a parameter takes; KeyError for a parameter without any.
+
+    `values` fills a parameter by its name, or for one route alone by `route.name`.
+    """
+    choices = [values.get(f"{route.name}.{name}", values[name]) for name in route.parameters]
+    return [reverse(route.name, args=chosen) for chosen in product(*choices)]
 
 
 def is_page(client: Client, path: str) -> bool:

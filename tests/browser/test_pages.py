@@ -1,6 +1,7 @@
 """Every page and dialog of the console, found in the URL conf: WCAG, width, one heading, its own title, silence."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from django.test import Client
@@ -10,7 +11,7 @@ from playwright.sync_api import Page, expect
 from console.servers.models import Server
 from tests.browser import judging
 from tests.browser.conftest import OpenPage
-from tests.browser.routes import address, is_dialog, is_page, routes
+from tests.browser.routes import addresses, is_dialog, is_page, routes
 from tests.browser.world import World
 
 ROUTES = tuple(routes())
@@ -18,23 +19,25 @@ AREAS = sorted({route.area for route in ROUTES})
 TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 
 
-def pages(world: World, client: Client, area: str = "") -> dict[str, str]:
-    """Return the paths of the pages that a signed-in Administrator can open, by route."""
-    paths = {route.name: address(route, world.values()) for route in ROUTES if not area or route.area == area}
-    return {name: path for name, path in paths.items() if is_page(client, path)}
+def paths(world: World, area: str = "") -> Iterator[tuple[str, str]]:
+    """Yield a name, fit for a file, and a path for each address of an app, or of all."""
+    values = world.values()
+    for route in ROUTES:
+        if area in {"", route.area}:
+            for number, path in enumerate(addresses(route, values)):
+                yield f"{route.name.replace(':', '-')}{f'-{number}' if number else ''}", path
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("area", AREAS)
 def test_pages(open_page: OpenPage, world: World, admin_client: Client, area: str) -> None:
     """Each page of an app and the dialog it may be: light, dark and on a phone. All faults are told at once."""
-    page = open_page(world.admin)
-    faults = []
-    for route in (route for route in ROUTES if route.area == area):
+    page, faults = open_page(world.admin), []
+    for name, path in paths(world, area):
         try:
-            visit(page, admin_client, address(route, world.values()), route.name.replace(":", "-"))
+            visit(page, admin_client, path, name)
         except AssertionError as fault:
-            faults.append(f"{route.name}: {fault}")
+            faults.append(f"{name}: {fault}")
     assert not faults, "\n\n".join(faults)
 
 
@@ -63,12 +66,14 @@ def test_pages_of_nobody(open_page: OpenPage, server: Server, name: str) -> None
 def test_titles_differ(world: World, admin_client: Client) -> None:
     """A browser's history, and a screen reader's first word, tell pages apart."""
     seen: dict[str, str] = {}
-    for name, path in pages(world, admin_client).items():
+    for name, path in paths(world):
+        if not is_page(admin_client, path):
+            continue
         match = TITLE.search(admin_client.get(path).content.decode())
         assert match, f"{name} has no title"
         assert re.fullmatch(rf".+ · {re.escape(world.new.server.fqdn)} · Keystead", match[1]), f"{name}: {match[1]}"
-        assert match[1] not in seen, f"{name} and {seen[match[1]]} are both “{match[1]}”"
-        seen[match[1]] = name
+        other = seen.setdefault(match[1], path)
+        assert other == path, f"{path} and {other} are both “{match[1]}”"
 
 
 def judge(page: Page) -> None:

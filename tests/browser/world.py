@@ -12,15 +12,21 @@ from fido2.cose import ES256
 from fido2.utils import websafe_encode
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData
 
+from console.accounts.grants import RoleKey
 from console.accounts.models import User
+from console.activity.models import Entry
+from console.help_pages import PAGES
 from console.jobs.models import Job, State
 from console.lib import setup
 from console.servers.models import Server
 from keys import revocation, roots
+from keys.integration import Integration
+from keys.jobs import CREATE_ROOT
 from keys.models.root import Root
 from keys.models.statements import CrossCertificate
 from keys.models.subordinate import Subordinate
 from settings_store import store
+from tests.browser.routes import Values
 from tests.fixtures.softhsm import SoftHsm
 
 SETTINGS = (
@@ -41,23 +47,28 @@ class World:
     new: Root
     revocation: Job
 
-    def values(self) -> dict[str, Callable[[], object]]:
-        """Return how each parameter of an address is filled, by its name or by route and name."""
+    def values(self) -> Values:
+        """Return what fills the parameters of addresses."""
+        created = Job.objects.filter(state=State.SUCCEEDED, kind_name=CREATE_ROOT.name).latest("created_at")
         return {
-            "user_id": lambda: self.auditor.pk,
-            "key": lambda: "auditor",
-            "accounts:grant.key": lambda: "administrator",
-            "session_id": lambda: 1,
-            "pk": lambda: Authenticator.objects.get(user=self.admin).pk,
-            "job_id": lambda: self.revocation.pk,
-            "jobs:card.job_id": lambda: Job.objects.filter(state=State.SUCCEEDED).latest("created_at").pk,
-            "root_id": lambda: self.new.pk,
-            "keys:revoke.root_id": lambda: self.old.pk,
-            "keys:schedule.root_id": lambda: self.old.pk,
-            "keys:cancel-revocation.root_id": lambda: self.old.pk,
-            "key_id": lambda: Subordinate.objects.latest("created_at").pk,
-            "cross_id": lambda: CrossCertificate.objects.latest("pk").pk,
-            "setting_key": lambda: "Local:Keys.Root.HSMTokenName",
+            "user_id": [self.auditor.pk],
+            "key": [RoleKey.AUDITOR],
+            "accounts:grant.key": [RoleKey.ADMINISTRATOR],
+            "session_id": [1],
+            "pk": [Authenticator.objects.get(user=self.admin).pk],
+            "job_id": [self.revocation.pk],
+            "jobs:detail.job_id": [self.revocation.pk, created.pk],
+            "root_id": [self.old.pk],
+            "keys:root.root_id": [self.new.pk, self.old.pk],
+            "key_id": [Subordinate.objects.latest("created_at").pk],
+            "cross_id": [CrossCertificate.objects.latest("pk").pk],
+            "binding_id": [self.new.binding_id],
+            "setting_key": ["Local:Keys.Root.HSMTokenName", "Local:Keys.Root.HSMPassword"],
+            "seq": [Entry.objects.latest("seq").seq],
+            "name": ["pki.log"],
+            "slug": [],
+            "console:help-page.slug": [page.slug for page in PAGES],
+            "keys:integration-step.slug": [step.slug for step in Integration().steps],
         }
 
 
