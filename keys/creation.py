@@ -9,7 +9,7 @@ from console.activity.models import Outcome
 from console.jobs import queue
 from console.lib import clock
 from console.lib.actor import Actor
-from console.lib.errors import ConsoleError, RefusedError
+from console.lib.errors import RefusedError
 from hsm import bindings
 from hsm.device.base import Device
 from keys import issuance, roots, saga, stores, succession
@@ -98,7 +98,7 @@ class RootCreation:
             follow_up(root, self.actor)
         self._log(Outcome.SUCCEEDED, {"fingerprint": root.fingerprint, "store": root.store_label})
 
-    def _record(self, _row: Root, outcome: str, fault: ConsoleError) -> None:
+    def _record(self, _row: Root, outcome: str, fault: saga.Fault) -> None:
         self._log(Outcome(outcome), {"problem": fault.message, "code": fault.code})
 
     def _log(self, outcome: Outcome, details: dict[str, str | None]) -> None:

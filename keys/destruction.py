@@ -24,7 +24,8 @@ from keys.profiles import Profile
 from keys.purposes import PURPOSES, Purpose
 from keys.rotation import PAUSE_AFTER_FAILURE
 
-ACTIONS = {Root: Action.ROOT_DESTROYED, Subordinate: Action.SUBORDINATE_DESTROYED}
+MODELS: dict[str, type[Root] | type[Subordinate]] = {"root-key": Root, "subordinate-key": Subordinate}
+ACTIONS = {"root-key": Action.ROOT_DESTROYED, "subordinate-key": Action.SUBORDINATE_DESTROYED}
 
 
 def _is_ca(profile: Profile) -> bool:
@@ -80,14 +81,14 @@ def destroy(subject_kind: str, key_id: UUID | str, *, actor: Actor) -> str:
     except saga.FAULTS as fault:
         raise saga.later(fault, f"The private key of {key.name} is not destroyed yet.") from fault
     with transaction.atomic():
-        if type(key).objects.filter(pk=key.pk, destroyed_at=None).update(destroyed_at=clock.now()):
+        if MODELS[subject_kind].objects.filter(pk=key.pk, destroyed_at=None).update(destroyed_at=clock.now()):
             details = {"fingerprint": key.fingerprint, "store": key.store_label, "key id": key.cka_id.hex()}
-            log.append(ACTIONS[type(key)], key.subject, actor=actor, details=details)
+            log.append(ACTIONS[subject_kind], key.subject, actor=actor, details=details)
     return f"The private key of {key.name} is destroyed in {key.store_label}."
 
 
 def _load(subject_kind: str, key_id: UUID | str) -> Root | Subordinate:
-    model = {"root-key": Root, "subordinate-key": Subordinate}[subject_kind]
+    model = MODELS[subject_kind]
     key: Root | Subordinate | None = model.objects.select_related("server", "binding").filter(pk=key_id).first()
     if key is None:
         raise KeyNotFoundError("There is no such key.")

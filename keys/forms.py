@@ -40,7 +40,10 @@ class RevokeForm(forms.Form):
     )
     reason = forms.ChoiceField(label="Reason", choices=[("", "Choose a reason"), *RevocationReason.choices])
     note = forms.CharField(
-        label="Note for the activity log", required=False, max_length=LONGEST_NOTE, widget=forms.Textarea(attrs={"rows": 2})
+        label="Note for the activity log",
+        required=False,
+        max_length=LONGEST_NOTE,
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
     backup = forms.BooleanField(
         label="I have a backup from before, and will back up again right after this",
@@ -60,7 +63,7 @@ class RevokeForm(forms.Form):
         self.fields["typed"].label = f"To confirm, type {name}"
 
     def clean_typed(self) -> str:
-        """The exact name, as it is shown."""
+        """Accept the exact name only."""
         typed: str = self.cleaned_data["typed"]
         if typed != self.name:
             raise forms.ValidationError(
@@ -69,7 +72,7 @@ class RevokeForm(forms.Form):
         return typed
 
     def clean(self) -> dict[str, Any]:
-        """A date for later."""
+        """Ask for a date when it is for later."""
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("when") == "later" and not cleaned.get("due_at") and "due_at" not in self.errors:
             self.add_error("due_at", "Choose the date and the time, or choose Now.")

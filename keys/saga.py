@@ -8,7 +8,7 @@ nothing any more. What an error leaves behind is decided here, once, for every k
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from django.db import transaction
 
@@ -29,11 +29,8 @@ Fault = ConsoleError | DeviceError
 FAULTS = (ConsoleError, DeviceError)
 
 
-class Record(Protocol):
-    """How a kind of key records, in the transaction of the change, that its making failed or is in doubt."""
-
-    def __call__(self, row: Any, outcome: str, fault: Fault) -> None:
-        """Append the entry; `outcome` is failed or unknown."""
+# Records, in the transaction of the change, that the making of a row failed or is in doubt (row, outcome, fault).
+Record = Callable[[Any, str, Fault], None]
 
 
 def take(row: KeyPair, from_states: Sequence[str], **columns: Any) -> None:
@@ -43,7 +40,8 @@ def take(row: KeyPair, from_states: Sequence[str], **columns: Any) -> None:
 
 def write(row: KeyPair, from_states: Sequence[str], **columns: Any) -> None:
     """Change a row that is still in this attempt's hands; raises FencedError when it is not."""
-    mine = type(row)._base_manager.filter(pk=row.pk, attempt=row.attempt, state__in=from_states)  # noqa: SLF001
+    rows: Any = type(row)._base_manager  # each kind of key has states of its own
+    mine = rows.filter(pk=row.pk, attempt=row.attempt, state__in=from_states)
     if not mine.update(**columns):
         raise FencedError(f"Another attempt has taken over {row.name}. This one changed nothing.")
     row.refresh_from_db()
@@ -100,11 +98,11 @@ def _look(device: Device, row: KeyPair, record: Record) -> bytes | None:
         _discard(device, row, record)
     elif not row.on_token:
         return None  # pki.db is a file: a call to it does not outlive the process that made it
-    fault = ConsoleError(
+    cut_short = ConsoleError(
         f"The device was interrupted before the key of {row.name} was whole. Nothing is left of it.",
         next_step="Start again when the device works.",
     )
-    raise fail(row, fault, record, look_after=clock.now() + SECOND_LOOK if row.on_token else None)
+    raise fail(row, cut_short, record, look_after=clock.now() + SECOND_LOOK if row.on_token else None)
 
 
 def _discard(device: Device, row: KeyPair, record: Record) -> None:

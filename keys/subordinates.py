@@ -12,7 +12,7 @@ from console.jobs.models import Job, State
 from console.jobs.running import may_pass
 from console.lib import clock
 from console.lib.actor import Actor
-from console.lib.errors import ConsoleError, RefusedError, UnavailableError
+from console.lib.errors import RefusedError, UnavailableError
 from console.servers.models import Server
 from hsm.device.base import Device
 from hsm.device.errors import DeviceError, PinError
@@ -56,8 +56,8 @@ def remake(
 def claim(server: Server, job: Job) -> None:
     """Make `job` the one that makes subordinate keys; raises UnavailableError while another is running."""
     counter = RootCounter.lock(server)
-    other = Job.objects.filter(pk=counter.making_job, state=State.RUNNING).exclude(pk=job.pk)
-    if other.exists():
+    running = Job.objects.filter(state=State.RUNNING).exclude(pk=job.pk)
+    if counter.making_job and running.filter(pk=counter.making_job).exists():
         raise UnavailableError("Another job is making subordinate keys. This one waits for it.")
     counter.making_job = job.pk
     counter.save(update_fields=["making_job"])
@@ -88,7 +88,7 @@ def _raise_faults(faults: list[saga.Fault], made: int) -> None:
 
 
 def _may_pass(fault: saga.Fault) -> bool:
-    """A token that is away comes back; a setting or a PIN that is wrong waits for a person."""
+    """Tell a token that is away, which comes back, from a setting or a PIN that waits for a person."""
     return may_pass(fault) or (isinstance(fault, DeviceError) and not isinstance(fault, PinError))
 
 
@@ -191,7 +191,7 @@ class _Making:
             }
             log.append(Action.VALIDITY_RAISED, self.key.subject, actor=Actor.system(), details=details)
 
-    def _record(self, _row: Subordinate, outcome: str, fault: ConsoleError) -> None:
+    def _record(self, _row: Subordinate, outcome: str, fault: saga.Fault) -> None:
         self._log(Outcome(outcome), {"problem": fault.message, "code": fault.code})
 
     def _log(self, outcome: Outcome, details: dict[str, str | None]) -> None:

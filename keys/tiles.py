@@ -88,9 +88,7 @@ def tiles(standing: Standing) -> list[Tile]:
     return [_tile(root, standing, signs, faults) for root in active]
 
 
-def _tile(
-    root: Root, standing: Standing, signs: Mapping[UUID, str], faults: Mapping[UUID, str]
-) -> Tile:
+def _tile(root: Root, standing: Standing, signs: Mapping[UUID, str], faults: Mapping[UUID, str]) -> Tile:
     plan = standing.pending.get(root.pk)
     why_not = standing.refusal(root)
     replaced = succession.later(root, standing.roots) if not root.is_legacy else []
@@ -101,7 +99,7 @@ def _tile(
         algorithm=algorithm(root),
         signs=signs.get(root.pk, "no key in use"),
         why_not=why_not,
-        footer=_footer(root, why_not, replaced, plan),
+        footer=_footer(why_not, replaced, plan),
         plan=plan,
         plan_fault="" if plan else faults.get(root.pk, ""),
     )
@@ -122,7 +120,7 @@ def _badges(root: Root, standing: Standing, replaced: list[Root]) -> Iterator[Ba
         yield Badge("On HSM", icon="cpu")
 
 
-def _footer(root: Root, why_not: str, replaced: list[Root], plan: Job | None) -> str:
+def _footer(why_not: str, replaced: list[Root], plan: Job | None) -> str:
     if plan and plan.state == State.RUNNING:
         return "It is being revoked now."
     if why_not:

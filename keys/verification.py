@@ -7,7 +7,8 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -85,25 +86,28 @@ def _checks(server: Server) -> Iterator[tuple[str, Callable[[], str]]]:
     roots = list(Root.objects.active(server).select_related("server", "binding"))
     keys = {key.purpose: key for key in Subordinate.objects.active(server).select_related("binding", "root")}
     for root in roots:
-        yield f"Chain of {root.name}", lambda root=root: _self_signed(root)
-        yield f"Private key of {root.name}", lambda root=root: _signs(root)
+        yield f"Chain of {root.name}", partial(_self_signed, root)
+        yield f"Private key of {root.name}", partial(_signs, root)
     for purpose in OWN_SUBORDINATES:
         label = PURPOSES[purpose].label
         key = keys.get(purpose)
-        yield f"Chain of the {label}", lambda key=key: _chain(key)
-        yield f"Private key of the {label}", lambda key=key: _signs(_present(key))
+        yield f"Chain of the {label}", partial(_chain, key)
+        yield f"Private key of the {label}", partial(_signs, key)
     signing_key = keys.get(Purpose.MESSAGE_SIGNING)
-    yield "Message signature, up to the root", lambda: _message(signing_key)
+    yield "Message signature, up to the root", partial(_message, signing_key)
     for cross in CrossCertificate.objects.filter(issuer__server=server).select_related("issuer", "subject"):
-        yield f"Cross-certificate: {cross}", lambda cross=cross: _cross(cross)
+        yield f"Cross-certificate: {cross}", partial(_cross, cross)
     for crl in Crl.objects.filter(root__server=server).select_related("root"):
-        yield f"Last CRL of {crl.root.name}", lambda crl=crl: _crl(crl)
+        yield f"Last CRL of {crl.root.name}", partial(_crl, crl)
     last = Directive.objects.filter(server=server).select_related("signer").first()
     if last:
-        yield "Newest revocation directive", lambda: _directive(last)
+        yield "Newest revocation directive", partial(_directive, last)
 
 
-def _present(key: Subordinate | None) -> Subordinate:
+Key = TypeVar("Key", bound=KeyPair)
+
+
+def _present(key: Key | None) -> Key:
     if key is None:
         raise _FailedError("There is no such key yet. See Background Jobs for what keeps it.")
     return key
@@ -129,7 +133,8 @@ def _chain(key: Subordinate | None) -> str:
     return f"Signed by {key.root.name}, valid until {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC."
 
 
-def _signs(key: KeyPair) -> str:
+def _signs(maybe: KeyPair | None) -> str:
+    key = _present(maybe)
     message = CHALLENGE + secrets.token_bytes(32)
     with stores.open_signer(key) as signer:
         signature = signing.sign(message, signer)

@@ -55,7 +55,7 @@ def _initial(root: Root, standing: Standing) -> dict[str, Any]:
 
 
 def _shown_again(request: HttpRequest, root: Root, error: ConsequencesChangedError) -> HttpResponse:
-    """The consequences changed: show them anew, with what was entered but the name and the digest."""
+    """Show the consequences anew, with what was entered but the name and the digest."""
     standing = Standing.read(current())
     kept = {name: value for name, value in request.POST.items() if name not in {"typed", "seen"}}
     form = RevokeForm(root.name, initial={**_initial(root, standing), **kept})

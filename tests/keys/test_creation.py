@@ -156,7 +156,8 @@ def test_a_migration_makes_the_next_root_on_the_new_token(
     first = make_root()
     use_token(softhsm.token("second-token"))
     second = make_root()
-    assert first.binding and second.binding
+    assert first.binding
+    assert second.binding
     assert (first.binding.label, second.binding.label) == ("first-token", "second-token")
     with stores.open_device(first) as device:  # its binding outlives the settings
         assert device.find(first.cka_id) is not None

@@ -46,7 +46,9 @@ def run_killed(server: Server, var_dir: Path) -> Callable[[Job, str, str], None]
             "BROKER_URL": "memory://",
         }
         argv = [sys.executable, "-m", "tests.keys.killed", str(job.pk), point, when]
-        done = subprocess.run(argv, env=environment, cwd=BASE_DIR, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            argv, env=environment, cwd=BASE_DIR, capture_output=True, text=True, timeout=120, check=False
+        )
         assert done.returncode == -signal.SIGKILL, done.stderr
 
     return run
@@ -62,7 +64,7 @@ def go_on(server: Server, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch) ->
         nonlocal passed
         for _ in range(6):
             passed += timedelta(minutes=20)
-            monkeypatch.setattr("console.lib.clock.now", lambda: real() + passed)
+            monkeypatch.setattr("console.lib.clock.now", lambda ahead=passed: real() + ahead)
             sweeping.settle_lost(server, clock.now())
             run_jobs(due=True)
             if not Job.objects.filter(state__in=OPEN, every_s=0).exists():

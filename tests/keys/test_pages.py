@@ -69,9 +69,7 @@ def test_one_tile_for_each_active_root(
     assert "Platform servers and Client 7.4 or later" in page
     assert "Rotation in progress" in page
     old.refresh_from_db()
-    Root.objects.filter(pk=old.pk).update(
-        state=RootState.REVOKED, revoked_at=clock.now(), revocation_reason="policy"
-    )
+    Root.objects.filter(pk=old.pk).update(state=RootState.REVOKED, revoked_at=clock.now(), revocation_reason="policy")
     page = text(admin_client.get(reverse("keys:current-server")))
     assert page.count('class="card tile') == 1
     assert new.name in page
@@ -295,9 +293,7 @@ def test_the_workflow_has_its_steps_in_order(make_root: MakeRoot, admin_client: 
     assert places == sorted(places)
 
 
-def test_reminders_on_how_often_to_rotate(
-    make_root: MakeRoot, admin_client: Client
-) -> None:  # KEY-42
+def test_reminders_on_how_often_to_rotate(make_root: MakeRoot, admin_client: Client) -> None:  # KEY-42
     make_root()
     root = make_root()
     assert "less than six months old" in text(admin_client.get(reverse("keys:create")))

@@ -265,7 +265,9 @@ def test_a_token_that_is_away_skips_the_crl_and_the_destruction_tries_on(
     token = softhsm.token("old-token")
     use_token(token, "Root")
     old = make_root()
-    store.change("Keys.Root.UseHSM", "0", scope=Scope.LOCAL, seen=Setting.objects.get(name="Keys.Root.UseHSM").token, actor=ALICE)
+    store.change(
+        "Keys.Root.UseHSM", "0", scope=Scope.LOCAL, seen=Setting.objects.get(name="Keys.Root.UseHSM").token, actor=ALICE
+    )
     make_root()
     softhsm.remove(token)
     revocation.request(old, plan(old), actor=ALICE)
