@@ -38,6 +38,7 @@ def verify(run: Run) -> str:
 
 def _record(run: Run, report: Report) -> None:
     run.result = report.as_json()
+    run.progress(report.entries, report.entries, "Writing down what was found")
     holds = report.verdict is Verdict.INTACT
     with transaction.atomic():
         log.append(

@@ -1,0 +1,125 @@
+"""The export: every field of every wanted entry, safe in a spreadsheet, in a file that only its readers get."""
+
+import csv
+import hashlib
+import stat
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from console.accounts.models import User
+from console.activity import export, log
+from console.activity.jobs import TIDY_EXPORTS
+from console.activity.models import Entry
+from console.activity.queries import Wanted
+from console.jobs import queue, sweeping
+from console.jobs.models import Job, State
+from console.lib import clock
+from console.lib.subject import Subject
+from tests.console.activity.conftest import ANN
+
+RunJobs = Callable[..., list[Job]]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])  # noqa: RUF001
+def test_no_cell_is_a_formula(start: str) -> None:
+    assert export.cell(f"{start}HYPERLINK(1)") == f"'{start}HYPERLINK(1)"
+
+
+def test_other_cells_stay_as_they_are() -> None:
+    assert [export.cell(value) for value in ("ts1 = 2", "", '{"a":1}', 7, -1)] == ["ts1 = 2", "", '{"a":1}', "7", "-1"]
+
+
+def rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_every_entry_and_field_is_written(
+    append: Callable[[int], list[Entry]], tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(export, "CHUNK", 3)
+    entries = append(7)
+    with transaction.atomic():
+        log.append("test.done", Subject("key", "1", '=cmd|" /C calc"!A1, "x"\nnext'), actor=ANN)
+    steps: list[int] = []
+    written = export.write(Entry.objects.all(), tmp_path / "a" / "x.csv", steps.append)
+    path = tmp_path / "a" / "x.csv"
+    head, *found = rows(path)
+    assert head == list(export.COLUMNS)
+    assert [row[0] for row in found] == [str(number) for number in range(1, 9)]
+    assert found[3][-1] == entries[3].hash
+    assert found[7][10] == '\'=cmd|" /C calc"!A1, "x"\nnext'
+    assert (written.rows, written.sha256) == (8, hashlib.sha256(path.read_bytes()).hexdigest())
+    assert steps == [3, 6]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert not path.with_suffix(".part").exists()
+
+
+def test_a_filter_survives_its_way_through_a_job(db: None) -> None:
+    wanted = Wanted(actor="ann", subject="Root 1", since=clock.now() - timedelta(days=1))
+    assert Wanted.from_params(wanted.as_params()) == wanted
+    assert not Wanted()
+    assert wanted
+
+
+@pytest.fixture
+def exported(auditor_client: Client, append: Callable[[int], list[Entry]], run_jobs: RunJobs) -> Job:
+    append(4)
+    answer = auditor_client.post("/activity/export/", {"actor": "ann", "subject": "Root 2"})
+    assert answer.status_code == 302
+    return run_jobs()[0]
+
+
+def test_an_export_runs_as_a_job_and_the_log_says_so(exported: Job, auditor_client: Client) -> None:
+    assert exported.state == State.SUCCEEDED, exported.message
+    assert exported.result["rows"] == 1
+    assert rows(export.path_of(exported.pk))[1][10] == "ts1 Root 2"
+    entry = Entry.objects.get(action="activity-log.exported")
+    assert entry.actor == "olga"
+    assert '"filter":{"actor":"ann","subject":"Root 2"}' in entry.details
+    assert "Download" in auditor_client.get("/activity/export/").content.decode()
+
+
+def test_it_is_handed_out_to_readers_and_the_log_says_to_whom(exported: Job, admin_client: Client) -> None:
+    answer = admin_client.post(f"/activity/export/{exported.pk}/")
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="activity-log-')
+    assert b"ts1 Root 2" in b"".join(answer)  # type: ignore[arg-type]
+    assert Entry.objects.get(action="activity-log.export-downloaded").actor == "alice"
+
+
+def test_others_get_it_only_when_they_asked_for_it(exported: Job, user_client: Client, plain_user: User) -> None:
+    url = f"/activity/export/{exported.pk}/"
+    assert user_client.post(url).status_code == 404
+    assert user_client.post("/activity/export/").status_code == 403
+    Job.objects.filter(pk=exported.pk).update(actor_id=plain_user.actor.id)
+    assert user_client.post(url).status_code == 200
+    assert user_client.get(url).status_code == 405
+
+
+def test_the_file_goes_with_its_job(exported: Job, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = export.path_of(exported.pk)
+    later = clock.now() + timedelta(days=91)
+    monkeypatch.setattr("console.lib.clock.now", lambda: later)
+    sweeping.tidy(later)
+    assert path.exists()
+    other = path.with_name("notes.txt")
+    other.write_text("not ours")
+    with transaction.atomic():
+        queue.enqueue(TIDY_EXPORTS, subject=exported.subject, actor=ANN)
+    assert run_jobs()[0].message == "1 files deleted."
+    assert not path.exists()
+    assert other.exists()
+
+
+def test_a_missing_file_is_a_clear_404(exported: Job, auditor_client: Client) -> None:
+    export.path_of(exported.pk).unlink()
+    answer = auditor_client.post(f"/activity/export/{exported.pk}/")
+    assert answer.status_code == 404
+    assert "after 90 days" in answer.content.decode()
