@@ -6,7 +6,7 @@ from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateF
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 
-from console.accounts.models import User
+from console.accounts.models import NAME_TAKEN, User, username_validator
 from console.lib.secret import Secret
 
 PASSWORD_HELP = "At least 12 characters. A few random words are easier to keep than signs and digits."  # noqa: S105
@@ -107,8 +107,10 @@ class FirstPasswordForm(forms.Form):
 class NewUserForm(FirstPasswordForm):
     """A new user with a first password."""
 
-    username = User._meta.get_field("username").formfield(  # noqa: SLF001 - Django's documented API
+    username = forms.CharField(
         label="User name",
+        max_length=64,
+        validators=[username_validator],
         help_text="Letters, digits and . _ @ + - only. It cannot be changed later: the activity log keeps it.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )
@@ -125,7 +127,7 @@ class NewUserForm(FirstPasswordForm):
         """Refuse a name that is taken, whatever the case."""
         username: str = self.cleaned_data["username"]
         if User.objects.filter(username__iexact=username).exists():
-            raise forms.ValidationError("A user of this name exists already.")
+            raise forms.ValidationError(NAME_TAKEN)
         return username
 
     def subject_of_rules(self) -> User:

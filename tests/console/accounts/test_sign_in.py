@@ -183,6 +183,10 @@ class TestSecondFactor:
         assert answer.headers["Location"] == "/users/me/"
         assert '"factors":["Password","Authenticator app"]' in Entry.objects.get(action=Action.SIGNED_IN).details
 
+    def test_a_security_key_is_offered_only_to_who_has_one(self, client: Client) -> None:
+        sign_in(client, "norman")
+        assert "Use a security key" not in client.get("/account/sign-in/second-factor/").content.decode()
+
     def test_a_code_opens_once(self, client: Client) -> None:
         spent = code()
         sign_in(client, "norman")
