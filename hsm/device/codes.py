@@ -395,15 +395,15 @@ CODES: dict[str, CodeFacts] = {
     "STORE_MISSING": CodeFacts(
         None,
         OPERATOR,
-        "pki.db is not there.",
+        "The key file pki.db is missing.",
         "Restore it from a backup of this server; do not make a new one.",
         StoreError,
     ),
     "STORE_EXISTS": CodeFacts(
-        None, CALLER, "pki.db exists already; it was not touched.", "Use the existing file.", StoreError
+        None, CALLER, "A key file pki.db exists already; it was not touched.", "Use the existing file.", StoreError
     ),
     "STORE_DAMAGED": CodeFacts(
-        None, OPERATOR, "pki.db is damaged.", "Restore it from a backup of this server.", StoreError
+        None, OPERATOR, "The key file pki.db is damaged.", "Restore it from a backup of this server.", StoreError
     ),
     "STORE_LOCKED": CodeFacts(
         None,
@@ -418,7 +418,7 @@ CODES: dict[str, CodeFacts] = {
     "STORE_FULL": CodeFacts(
         None,
         OPERATOR,
-        "pki.db cannot be written: the disk is full or failing. Nothing was changed.",
+        "The key file pki.db cannot be written: the disk is full or failing. Nothing was changed.",
         "Free space on the disk of pki.db.",
         StoreError,
     ),

@@ -37,12 +37,12 @@ class DeviceError(Exception):
 
 
 class PinError(DeviceError):
-    """The token refused the PIN, or the PIN could not be tried. It is never tried again by itself.
+    """The token refused the PIN, or the PIN was not tried. It is never tried again by itself."""
 
-    `attempted` says whether the token saw it.
-    """
-
-    attempted = True
+    @property
+    def attempted(self) -> bool:
+        """Say whether the token saw the PIN: only then may it have counted a try."""
+        return self.code.startswith("CKR_")
 
 
 class TokenNotFoundError(DeviceError):

@@ -7,6 +7,7 @@ swapped never yields a certificate.
 import hashlib
 from typing import Any, NoReturn, Self
 
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
@@ -24,6 +25,7 @@ PKCS1V15_SCHEMES = {
     "sha256": SignatureScheme.RSA_PKCS1V15_SHA256,
     "sha384": SignatureScheme.RSA_PKCS1V15_SHA384,
 }
+PSS_SALTS = (padding.PSS.DIGEST_LENGTH, 32)
 PSS_SCHEMES = {"sha256": SignatureScheme.RSA_PSS_SHA256}
 
 
@@ -121,6 +123,8 @@ def device_private_key(
 def _rsa_schemes(chosen: padding.AsymmetricPadding) -> dict[str, SignatureScheme]:
     if isinstance(chosen, padding.PKCS1v15):
         return PKCS1V15_SCHEMES
-    if isinstance(chosen, padding.PSS):
-        return PSS_SCHEMES
-    raise error_for("SCHEME_MISMATCH")
+    # PSS with MGF1 over the same hash and a salt as long as the digest (RFC 8017 §9.1), which is what the tokens do.
+    if isinstance(chosen, padding.PSS) and isinstance(chosen.mgf, padding.MGF1):
+        is_plain = isinstance(chosen.mgf._algorithm, hashes.SHA256) and chosen._salt_length in PSS_SALTS  # noqa: SLF001 - no accessors
+        return PSS_SCHEMES if is_plain else {}
+    return {}

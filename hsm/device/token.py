@@ -169,7 +169,7 @@ class TokenDevice:
             reply = _expect(seat.call(request, self._deadline_s, context="The login failed."), wire.LoggedIn)
         except DeviceError as error:
             seat.drop()  # a failed login leaves a session behind in the module
-            if isinstance(error, PinError) and error.code.startswith("CKR_"):
+            if isinstance(error, PinError) and error.attempted:
                 self._pool.reject(seat.key)
             raise
         seat.logged_in = reply.token

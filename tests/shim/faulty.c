@@ -3,8 +3,10 @@
  *
  *   FAULTY_MODULE   the real module
  *   FAULTY_ORDERS   a file with one order on its first line, read anew at each call:
- *                   FUNCTION before|after hang|crash|return VALUE [once]
+ *                   FUNCTION before|after hang|wait|crash|return VALUE [once]
+ *                   "wait" lasts until the file is gone.
  *                   FUNCTION is C_..., or "load" for the time of loading; "once" removes the file when it fires.
+ *                   C_GetTokenInfo after flags VALUE: sets these flags of CK_TOKEN_INFO beside the real ones.
  *   FAULTY_LOG      a file to which the name of each called function is appended
  *
  * Every function of CK_FUNCTION_LIST (PKCS#11 v2.40) takes at most eight arguments that fit into machine words, so one
@@ -38,14 +40,19 @@ struct function_list {
 
 static struct function_list ours, *real;
 
+/* In CK_TOKEN_INFO label, manufacturer, model and serial number (32 + 32 + 16 + 16 bytes) come before the flags. */
+#define FLAGS_OFFSET 96
+
 static void misbehave(const char *action, int *has_value, word *value, const char *number) {
   if (!strcmp(action, "hang"))
     for (;;) pause();
+  if (!strcmp(action, "wait"))
+    while (!access(getenv("FAULTY_ORDERS"), F_OK)) usleep(2000);
   if (!strcmp(action, "crash")) {
     signal(SIGSEGV, SIG_DFL);
     raise(SIGSEGV);
   }
-  *has_value = 1;
+  *has_value = !strcmp(action, "return");
   *value = strtoul(number, NULL, 0);
 }
 
@@ -73,11 +80,13 @@ static void note(const char *name) {
 }
 
 static word call(int index, const char *name, word a, word b, word c, word d, word e, word f, word g, word h) {
-  word result, value;
+  word result, value = 0;
   note(name);
   if (ordered(name, "before", &value)) return value;
   result = real->functions[index](a, b, c, d, e, f, g, h);
-  return ordered(name, "after", &value) ? value : result;
+  if (ordered(name, "after", &value)) return value;
+  if (!strcmp(name, "C_GetTokenInfo")) *(word *)(b + FLAGS_OFFSET) |= value;
+  return result;
 }
 
 #define WRAPPER(index, name) \
@@ -88,6 +97,7 @@ FUNCTIONS(WRAPPER)
 
 __attribute__((constructor)) static void load(void) {
   word ignored;
+  note("load");
   ordered("load", "before", &ignored);
 }
 

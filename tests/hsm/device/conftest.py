@@ -41,7 +41,7 @@ def farm(tmp_path: Path) -> TokenFarm:
 
 @pytest.fixture(scope="session")
 def faulty_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The compiled shim."""
+    """Compile the shim."""
     return faulty.build(faulty.SOURCE, tmp_path_factory.mktemp("shim") / "libfaulty.so")
 
 
@@ -55,12 +55,14 @@ def module(faulty_library: Path, tmp_path: Path) -> FaultyModule:
 
 @pytest.fixture
 def key_id() -> bytes:
-    """A CKA_ID as the console chooses it."""
+    """Choose a CKA_ID as the console does."""
     return secrets.token_bytes(16)
 
 
 @pytest.fixture(scope="module", params=["local", *MODULES])
-def device(request: pytest.FixtureRequest, shared_farm: TokenFarm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+def device(
+    request: pytest.FixtureRequest, shared_farm: TokenFarm, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Device]:
     """Every place that a key can live in."""
     if request.param == "local":
         path = tmp_path_factory.mktemp("store") / "pki.db"

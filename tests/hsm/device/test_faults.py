@@ -23,6 +23,7 @@ from hsm.device.opening import list_tokens, open_token
 from hsm.device.pool import pool
 from hsm.device.token import TokenDevice
 from tests.hsm.device.tokens import Token, TokenFarm
+from tests.hsm.device.waiting import alive, wait_until
 from tests.shim.faulty import FaultyModule
 
 pytestmark = pytest.mark.usefixtures("fresh_hosts")
@@ -340,18 +341,3 @@ def test_a_token_that_goes_between_login_and_listing(
                 act()
     with pytest.raises(TokenNotFoundError), opened():
         pass
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.01)
