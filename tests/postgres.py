@@ -9,14 +9,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-# Nothing here needs to survive a power cut.
-OPTIONS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c listen_addresses='' -c max_connections=60"
+PRIVATE = "-c listen_addresses='' -c max_connections=60"
+# A test needs nothing to survive a power cut.
+QUICK = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 USER = "keystead"
 
 
 @contextlib.contextmanager
-def cluster() -> Iterator[str]:
-    """Start a cluster and yield its DATABASE_URL; its user may do everything, as flushing asks (tests.fixtures)."""
+def cluster(*, durable: bool = False) -> Iterator[str]:
+    """Start a cluster and yield its DATABASE_URL; its user may do everything, as flushing asks (tests.fixtures).
+
+    With `durable` every commit reaches the disk, as in production.
+    """
     folder = Path(tempfile.mkdtemp(prefix="keystead-pg-"))
     data = folder / "data"
     try:
@@ -29,7 +33,7 @@ def cluster() -> Iterator[str]:
         _call(*as_user, _program("initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C")
         _call(
             *(*as_user, _program("pg_ctl"), "-D", str(data), "-l", str(folder / "log"), "-w", "start"),
-            *("-o", f"{OPTIONS} -k {folder}"),
+            *("-o", f"{PRIVATE} {'' if durable else QUICK} -k {folder}"),
         )
         try:
             yield f"postgresql://{USER}@/postgres?host={folder}"

@@ -33,10 +33,14 @@ class State:
     def from_environment(cls) -> Self:
         """Return the folder that KEYSTEAD_STATE_DIR names, else `var/` of the checkout, with its folders made."""
         state = cls(Path(os.environ.get("KEYSTEAD_STATE_DIR") or PROJECT / "var").resolve())
-        for folder in (state.root, state.secrets, state.broker, state.softhsm, state.logs, state.running):
+        state.create()
+        return state
+
+    def create(self) -> None:
+        """Make the folders that are missing, and close all of them to others."""
+        for folder in (self.root, self.secrets, self.broker, self.softhsm, self.logs, self.running):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
-        return state
 
     def secret_once(self, name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(48)) -> str:
         """Return the secret of this name, made at the first call and kept in a 0600 file."""

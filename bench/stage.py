@@ -1,0 +1,60 @@
+"""A console to measure on: a state folder on the disk, a database with everything set up, perhaps real processes."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import django
+from django.core.management import call_command
+
+if TYPE_CHECKING:
+    from tests.fixtures.processes import Workers
+
+
+@contextmanager
+def console(database_url: str | None = None) -> Iterator[Path]:
+    """Set a console up in this process and yield its folder: once in a process, Django allows no second time.
+
+    The folder is on the disk, where a commit costs what it costs.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="keystead-bench-"))
+    state = folder / "var"
+    (state / "static").mkdir(mode=0o700, parents=True)
+    os.environ.update(
+        DJANGO_SETTINGS_MODULE="console.settings",
+        KEYSTEAD_STATE_DIR=str(state),
+        KEYSTEAD_SERVER_NAME="bench.example.com",
+        KEYSTEAD_LOG_LEVEL="ERROR",
+        DATABASE_URL=database_url or f"sqlite:///{state / 'keystead.db'}",
+        BROKER_URL="memory://",
+        SECRET_KEY="only-for-measuring-0123456789-0123456789-0123456789",
+    )
+    try:
+        django.setup()
+        for command in ("migrate", "createcachetable", "collectstatic"):
+            call_command(command, verbosity=0, **({} if command == "createcachetable" else {"interactive": False}))
+        call_command("setup", stdout=(folder / "setup.log").open("w"))
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def workers(folder: Path, application: str = "console") -> "Iterator[Workers]":
+    """Start a broker, and yield what starts workers and beats on this console's database."""
+    from console.servers.current import current
+    from tests.fixtures.processes import Workers, make_broker, sending_to
+
+    broker = make_broker(folder)
+    broker.start()
+    made = Workers(folder, {**os.environ, "BROKER_URL": broker.url}, current(), application)
+    try:
+        with sending_to(broker.url):
+            yield made
+    finally:
+        made.stop()
+        broker.stop()
