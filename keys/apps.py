@@ -15,4 +15,5 @@ class KeysConfig(AppConfig):
 
         links.register("root-key", "keys:root")
         links.register("subordinate-key", "keys:subordinate")
+        links.register("backup", "keys:backup")
         holders.register(KeysHolder())

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from keys.views import current, details, downloads, integration, overview, revoke
+from keys.views import backups, current, details, downloads, integration, overview, revoke
 
 app_name = "keys"
 urlpatterns = [
@@ -30,4 +30,7 @@ urlpatterns = [
     path("hsm-integration/troubleshooting/", integration.troubleshooting, name="integration-troubleshooting"),
     path("hsm-integration/step/<slug:slug>/", integration.step, name="integration-step"),
     path("hsm-integration/step/<slug:slug>/save/", integration.save, name="integration-save"),
+    path("backups/", backups.backups, name="backups"),
+    path("backups/new/", backups.back_up, name="back-up"),
+    path("backups/<uuid:backup_id>/", backups.backup, name="backup"),
 ]

@@ -81,6 +81,8 @@ NAMES: dict[tuple[Capability, bool], str] = {
         jobs:list
         jobs:rows
         keys:activity
+        keys:backup
+        keys:backups
         keys:certificate
         keys:crl
         keys:cross-certificate
@@ -106,6 +108,9 @@ NAMES: dict[tuple[Capability, bool], str] = {
         keys:create
         keys:integration-verify
         keys:rotate
+    """,
+    (Capability.BACK_UP, True): """
+        keys:back-up
     """,
     (Capability.MANAGE_KEYS, True): """
         keys:revoke

@@ -17,11 +17,12 @@ from console.accounts.models import User
 from console.activity.models import Entry
 from console.help_pages import PAGES
 from console.jobs.models import Job, State
-from console.lib import setup
+from console.lib import clock, setup
 from console.servers.models import Server
 from keys import revocation, roots
 from keys.integration import Integration
 from keys.jobs import CREATE_ROOT
+from keys.models.backup import Backup
 from keys.models.root import Root
 from keys.models.statements import CrossCertificate
 from keys.models.subordinate import Subordinate
@@ -63,6 +64,7 @@ class World:
             "key_id": [Subordinate.objects.latest("created_at").pk],
             "cross_id": [CrossCertificate.objects.latest("pk").pk],
             "binding_id": [self.new.binding_id],
+            "backup_id": Backup.objects.values_list("pk", flat=True),
             "setting_key": ["Local:Keys.Root.HSMTokenName", "Local:Keys.Root.HSMPassword"],
             "seq": [Entry.objects.latest("seq").seq],
             "name": ["pki.log"],
@@ -86,10 +88,27 @@ def world(server: Server, admin: User, auditor: User, softhsm: SoftHsm, run_jobs
     roots.request(actor=admin.actor, form_token=uuid.uuid4())
     ran = run_jobs()
     add_security_key(admin)
+    add_backups(server, admin)
     new = roots.newest(server)
     assert new
     assert new.pk != old.pk, [(job.kind_name, job.state, job.message) for job in ran]
     return World(admin, auditor, old, new, revocation.schedule_in_a_week(old, actor=admin.actor))
+
+
+def add_backups(server: Server, admin: User) -> None:
+    """List a backup that was made and one that was not; the archive itself is of no use to a page."""
+    about = {"server": server, "asked_by": admin.username, "asked_at": clock.now()}
+    Backup.objects.create(**about, label="pre-revocation", problem="The backup could not be written: disk full.")
+    Backup.objects.create(
+        **about,
+        label="post-revocation",
+        path="/var/lib/keystead/backups/ts1.example.com-post-revocation-20261122T120000Z-0a1b2c3d.keystead-backup",
+        size=483_328,
+        sha256="9f" * 32,
+        roots=["ts1.example.com Root 1"],
+        not_contained=["ts1.example.com Root 1: its private key stays on the HSM token luna-prod"],
+        finished_at=clock.now(),
+    )
 
 
 def add_security_key(user: User) -> None:
