@@ -51,3 +51,18 @@ def use_token(server: Server) -> Callable[..., None]:
             put(f"Keys.{key}.HSMPassword", token.pin, ValueType.PROTECTED)
 
     return use
+
+
+@pytest.fixture
+def move_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Move the clock ahead of the real one, by what timedelta takes."""
+    from datetime import timedelta
+
+    from console.lib import clock
+
+    real = clock.now
+
+    def move(**by: float) -> None:
+        monkeypatch.setattr("console.lib.clock.now", lambda: real() + timedelta(**by))
+
+    return move
