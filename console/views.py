@@ -13,13 +13,13 @@ from console import health, help_pages, support
 from console import home as registry
 from console.accounts.models import User
 from console.activity import log
-from console.context_processors import THEMES
 from console.jobs import queue
 from console.jobs.models import OPEN, Job, State
 from console.lib.access import access
 from console.lib.capability import Capability
 from console.lib.errors import NotFoundError, RefusedError
 from console.lib.passive import passive
+from console.lib.themes import COOKIE, THEMES
 from console.servers.current import current
 
 YEAR_S = 365 * 24 * 3600
@@ -47,7 +47,7 @@ def theme(request: HttpRequest) -> HttpResponse:
     response = redirect(target)
     chosen = request.POST.get("theme")
     if chosen in THEMES:
-        response.set_cookie("theme", chosen, max_age=YEAR_S, secure=settings.HTTPS, httponly=True, samesite="Lax")
+        response.set_cookie(COOKIE, chosen, max_age=YEAR_S, secure=settings.HTTPS, httponly=True, samesite="Lax")
     return response
 
 
