@@ -164,7 +164,7 @@ def test_the_viewer_filters_pages_and_downloads(folder: Path, auditor_client: Cl
     assert "event-77<" in one
     assert "event-78<" not in one
     file = auditor_client.get("/pki-log/download/pki.log/")
-    assert b"".join(file) == (folder / "pki.log").read_bytes()  # type: ignore[arg-type]
+    assert b"".join(file) == (folder / "pki.log").read_bytes()
 
 
 def page_before(client: Client) -> int:
