@@ -13,6 +13,7 @@ class Action(StrEnum):
     PIN_FOLLOWED = "hsm.binding.pin-followed"
     PIN_REJECTED = "hsm.pin-rejected"
     FORGOTTEN = "hsm.binding.forgotten"
+    RELEASED = "hsm.binding.released"
     REBIND_REQUESTED = "hsm.rebind.requested"
     REBOUND = "hsm.binding.rebound"
 
@@ -25,6 +26,7 @@ LABELS = {
     Action.PIN_FOLLOWED: "New PIN of a token taken over",
     Action.PIN_REJECTED: "PIN rejected by a token",
     Action.FORGOTTEN: "Token forgotten",
+    Action.RELEASED: "Token released: no key lives on it",
     Action.REBIND_REQUESTED: "Re-binding of keys requested",
     Action.REBOUND: "Keys re-bound to a token",
 }

@@ -11,17 +11,20 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from console import pkilog
 from console.activity import log
 from console.activity.models import Outcome
 from console.lib import clock
 from console.lib.actor import Actor
 from console.lib.opening import worker_pair
 from console.lib.subject import Subject
+from console.pkilog import Level
 from console.servers.current import current
 from hsm import pins
 from hsm.actions import Action
 from hsm.device import opening
 from hsm.device.base import Device, TokenInfo
+from hsm.device.errors import DeviceError
 from hsm.errors import BindingForgottenError, NotConfiguredError, PinRejectedError
 from hsm.models import TokenBinding
 from hsm.pins import EnteredPin, Identity
@@ -109,6 +112,10 @@ def logged_in(token: TokenInfo, pin: EnteredPin) -> Iterator[Device]:
         except PinRejectedError as error:
             _record_rejection(token, pin, error)
             raise
+        except DeviceError as error:
+            _note(token, error.code, Level.ERROR)
+            raise
+        _note(token, "ok")
         yield device
 
 
@@ -171,6 +178,8 @@ def adopt(token: TokenInfo, pin: EnteredPin) -> TokenBinding:
             defaults={"created_at": clock.now(), **seen},
         )
         if not is_new and (binding.pin_version, binding.slot_id) == (pin.version, str(token.slot_id)):
+            binding.pin_accepted_at = clock.now()
+            binding.save(update_fields=["pin_accepted_at"])
             return binding
         for name, value in seen.items():
             setattr(binding, name, value)
@@ -189,7 +198,12 @@ def _put_pin(binding: TokenBinding, pin: EnteredPin) -> None:
 
 
 def _record_rejection(token: TokenInfo, pin: EnteredPin, error: PinRejectedError) -> None:
+    _note(token, error.code, Level.ERROR)
     subject = Subject("token", token.serial, token.label)
     details = {"setting": pin.source, "code": error.code, "module": token.module}
     with transaction.atomic():
         log.append(Action.PIN_REJECTED, subject, actor=WORKER, outcome=Outcome.FAILED, details=details)
+
+
+def _note(token: TokenInfo, result: str, level: Level = Level.INFO) -> None:
+    pkilog.write("token-login", component="hsm.bindings", subject=token.label, result=result, level=level)

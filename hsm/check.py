@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from console import pkilog
 from console.jobs.running import Run
 from console.lib import clock
 from console.lib.errors import ConsoleError
@@ -66,6 +67,9 @@ class Report:
         self.parts[-1]["lines"].append(asdict(line))
         self.run.result["parts"] = self.parts
         self.run.progress(self.count(), max(self.count() + 1, 14), line.name)
+        if line.light is Light.BAD:
+            subject = f"{self.parts[-1]['title']}: {line.name}"
+            pkilog.write("check", component="hsm.check", subject=subject, result=line.code, level=pkilog.Level.ERROR)
 
     def count(self, light: Light | None = None) -> int:
         """Return how many lines there are, of one light."""

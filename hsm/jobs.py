@@ -1,6 +1,6 @@
 """The job kinds of this app. Nothing here makes a key that stays, so a lost worker leaves nothing behind."""
 
-from console.jobs.kinds import JobKind, OnLost, register
+from console.jobs.kinds import JobKind, OnLost, register, register_periodic
 
 # Several device calls, each with its own deadline (`hsm.device.opening`); the lease outlasts the limit.
 TIME_LIMIT_S = 240
@@ -48,4 +48,16 @@ REBIND = register(
         on_lost=OnLost.FAIL,
         retry_by_hand=True,
     )
+)
+RELEASE = register_periodic(
+    JobKind(
+        name="hsm.release-unused",
+        label="Release tokens without keys",
+        task="hsm.release_unused",
+        time_limit_s=60,
+        lease_s=90,
+        on_lost=OnLost.RETRY,
+        housekeeping=True,
+    ),
+    every_s=3600,
 )

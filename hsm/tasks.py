@@ -6,9 +6,9 @@ from console.activity import log
 from console.activity.models import Outcome
 from console.jobs.running import Run, job_task
 from console.lib.errors import RefusedError
-from hsm import check, rebinding, tokens
+from hsm import check, forgetting, rebinding, tokens
 from hsm.actions import Action
-from hsm.jobs import CHECK, FOLLOW_PIN, LIST_TOKENS, REBIND
+from hsm.jobs import CHECK, FOLLOW_PIN, LIST_TOKENS, REBIND, RELEASE
 from hsm.models import TokenBinding
 from settings_store import values
 
@@ -56,3 +56,10 @@ def rebind(run: Run) -> str:
     if done.missing:
         told += f" Not found there, and left as they were: {', '.join(run.result['missing'])}."
     return told
+
+
+@job_task(RELEASE)
+def release_unused(_run: Run) -> str:
+    """Erase the PINs of tokens that no key lives on any more."""
+    released = forgetting.release_unused()
+    return f"Released {', '.join(released)}." if released else "Every bound token holds a key."

@@ -2,17 +2,25 @@
 
 from django.db import transaction
 
+from console import pkilog
 from console.lib import clock
+from console.pkilog import Level
 from console.servers.current import current
 from hsm.device import opening
 from hsm.device.base import ModuleInfo, TokenInfo
+from hsm.device.errors import DeviceError
 from hsm.models import SeenToken
 
 
 def read(module_path: str) -> tuple[ModuleInfo, tuple[TokenInfo, ...]]:
     """Load the module and list its tokens, without a PIN; raises DeviceError, and then nothing is remembered."""
-    module = opening.read_module(module_path)
-    tokens = opening.list_tokens(module_path)
+    try:
+        module = opening.read_module(module_path)
+        tokens = opening.list_tokens(module_path)
+    except DeviceError as error:
+        _note(module_path, error.code, Level.ERROR)
+        raise
+    _note(module_path, "ok")
     remember(module_path, tokens)
     return module, tokens
 
@@ -39,3 +47,7 @@ def remember(asked_path: str, tokens: tuple[TokenInfo, ...]) -> None:
         )
         for token in tokens
     )
+
+
+def _note(module_path: str, result: str, level: Level = Level.INFO) -> None:
+    pkilog.write("module-load", component="hsm.tokens", subject=module_path, result=result, level=level)

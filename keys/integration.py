@@ -10,6 +10,7 @@ from functools import cached_property
 from console.jobs.models import Job
 from console.servers.current import current
 from console.servers.models import Server
+from hsm import holders
 from hsm.guard import live_bindings
 from hsm.models import SeenToken
 from hsm.report import last_check
@@ -214,6 +215,8 @@ def _rotate(here: Integration) -> Verdict:
         ("Root", here.newest_root),
         ("MessageSigning", here.message_key),
     ]
+    if here.newest_root is None:
+        return "warn", "There is no root key yet."
     elsewhere = []
     for settings_key, key in made:
         wanted = next(one for one in here.keys if one.key == settings_key)
@@ -248,7 +251,8 @@ STEPS: tuple[tuple[str, str, Callable[[Integration], Verdict]], ...] = (
 
 
 def bindings_with_state(server: Server) -> list[dict[str, object]]:
-    """Return the tokens that keys of this server live on, for the pages."""
-    from hsm import holders
-
-    return [{"binding": binding, "keys": holders.keys_on(binding)} for binding in live_bindings().filter(server=server)]
+    """Return the tokens that keys of this server live on, with the keys."""
+    found = [
+        {"binding": binding, "keys": holders.keys_on(binding)} for binding in live_bindings().filter(server=server)
+    ]
+    return [one for one in found if one["keys"]]

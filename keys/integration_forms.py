@@ -8,7 +8,7 @@ from django import forms
 from hsm.models import SeenToken
 from keys.integration import Integration
 from settings_store.catalogue import ENTRIES, KEY_WORDS, KEYS_ON_HSM
-from settings_store.forms import LONGEST, PLAIN
+from settings_store.forms import LONGEST, PLAIN, OpenField
 
 Change = tuple[str, str | None]
 SO_HELP = (
@@ -21,13 +21,15 @@ SO_HELP = (
 class ModuleForm(forms.Form):
     """The path of the module."""
 
-    path = forms.CharField(
-        label="HSMModulePath", required=False, max_length=LONGEST, help_text=ENTRIES["HSMModulePath"].help,
+    use_required_attribute = False
+    path = OpenField(
+        label="HSMModulePath", max_length=LONGEST, help_text=ENTRIES["HSMModulePath"].help,
         widget=forms.TextInput(attrs=PLAIN | {"class": "mono"}),
     )  # fmt: skip
 
     def __init__(self, *args: Any, here: Integration, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"path": here.module_path}, **kwargs)
+        super().__init__(*args, **kwargs)
+        self.initial["path"] = here.module_path
 
     def changes(self) -> Iterable[Change]:
         """Yield what to save."""
@@ -60,15 +62,16 @@ class UseForm(forms.Form):
 class PinForm(forms.Form):
     """A PIN for each key; an empty field keeps what is stored."""
 
+    use_required_attribute = False
+
     def __init__(self, *args: Any, here: Integration, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for key in here.keys:
             attributes = PLAIN | {"autocomplete": "new-password", "class": "mono short"}
             if key.has_pin:
                 attributes["placeholder"] = "(protected)"
-            self.fields[key.key] = forms.CharField(
+            self.fields[key.key] = OpenField(
                 label=f"Keys.{key.key}.HSMPassword",
-                required=False,
                 strip=False,
                 max_length=LONGEST,
                 help_text=SO_HELP if key.key == "Root" else "The same PIN again, when both keys live on one token.",
@@ -81,28 +84,38 @@ class PinForm(forms.Form):
             yield f"Keys.{key}.HSMPassword", self.cleaned_data[key] or None
 
 
+class _TokenField(forms.ChoiceField):
+    """A choice that may be left open, without its label saying “optional”."""
+
+    def validate(self, value: Any) -> None:
+        """Accept “Not chosen” as well."""
+        if value:
+            super().validate(value)
+
+
 class TokenForm(forms.Form):
     """The token of each key, from those that the module has, or by a name or ID that is typed."""
 
     OTHER = "other"
+    use_required_attribute = False
 
     def __init__(self, *args: Any, here: Integration, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         offered = [token for token in here.tokens if token.initialized]
+        self._labels = [token.label for token in offered]
         for key in here.keys:
-            self.fields[f"{key.key}-choice"] = forms.ChoiceField(
+            self.fields[f"{key.key}-choice"] = _TokenField(
                 label=f"Token of the {key.word} key",
-                required=False,
                 choices=[("", "Not chosen"), *((_choice(token), _words(token)) for token in offered),
                          (self.OTHER, "Another one, named below")],
                 initial=self._initial(key.token_name, key.token_id, offered),
             )  # fmt: skip
-            self.fields[f"{key.key}-name"] = forms.CharField(
-                label=f"Keys.{key.key}.HSMTokenName", required=False, max_length=LONGEST,
+            self.fields[f"{key.key}-name"] = OpenField(
+                label=f"Keys.{key.key}.HSMTokenName", max_length=LONGEST,
                 initial=key.token_name, widget=forms.TextInput(attrs=PLAIN | {"class": "short"}),
             )  # fmt: skip
-            self.fields[f"{key.key}-id"] = forms.CharField(
-                label=f"Keys.{key.key}.HSMTokenID", required=False, max_length=LONGEST,
+            self.fields[f"{key.key}-id"] = OpenField(
+                label=f"Keys.{key.key}.HSMTokenID", max_length=LONGEST,
                 initial=key.token_id, widget=forms.TextInput(attrs=PLAIN | {"class": "mono short"}),
             )  # fmt: skip
 
@@ -129,8 +142,7 @@ class TokenForm(forms.Form):
                 yield f"Keys.{key}.HSMTokenName", None
 
     def _shared(self, label: str) -> bool:
-        choices = self.fields["Root-choice"].choices  # type: ignore[attr-defined]
-        return sum(value.partition(":")[2] == label for value, _ in choices) > 1
+        return self._labels.count(label) > 1
 
     def groups(self) -> list[tuple[str, Any, Any, Any]]:
         """Return the fields of each key, for the template."""

@@ -184,14 +184,14 @@ def _tls() -> Iterator[Entry]:
     yield entry(
         "TLSMode", 1,
         "How Client 7.4 or later talks to other clients, to servers and to Zone Servers.",
-        meanings=((0, "TLS is off"), (1, "TLS always: without a handshake there is no connection")),
+        meanings=((0, "TLS is off"), (1, "TLS always, or no connection")),
     )  # fmt: skip
     yield entry(
         "ReportingTLSMode", 0,
         "How Client 7.2 talks to servers and Zone Servers. Go from 0 to 2 first, and to 1 only when Client Status "
         "shows that TLS works reliably.",
         high=2,
-        meanings=((0, "TLS is not used"), (1, "TLS always: without a handshake the client does not register"),
+        meanings=((0, "TLS is not used"), (1, "TLS always, or no registration"),
                   (2, "TLS first, then without")),
         cautions=(NETWORK_TEAM, Caution("A Client 7.2 whose handshake fails can no longer register. Best practice "
                                         "is to work with 2 first, until reliable TLS is confirmed.", 1)),

@@ -13,25 +13,33 @@ LONGEST = 8192  # longer than any value; `parsing` names the exact limit
 ADD_LABEL = "Platform Setting Name"
 
 
+class OpenField(forms.CharField):
+    """Text that may be empty as far as the form goes: the store says what is missing, in one place."""
+
+    def validate(self, value: Any) -> None:
+        """Accept anything; `required` only keeps the label from saying “optional”."""
+
+
 def value_field(value_type: str, entry: Entry | None = None, *, stored: bool = False) -> forms.CharField:
     """Return the field for a value; a Protected one is never sent back to the page."""
-    # Whether it may be empty, and how long it may be, is said by `parsing`, in one place.
-    common: dict[str, Any] = {"label": "Value", "strip": False, "required": False, "max_length": LONGEST}
+    common: dict[str, Any] = {"label": "Value", "strip": False, "max_length": LONGEST}
     if value_type == ValueType.PROTECTED:
         attributes = PLAIN | {"autocomplete": "new-password", "class": "mono"}
         if stored:
             attributes["placeholder"] = PROTECTED
-        return forms.CharField(widget=forms.PasswordInput(attrs=attributes), **common)
+        return OpenField(widget=forms.PasswordInput(attrs=attributes), **common)
     attributes = PLAIN | {"class": "mono"}
     if value_type == ValueType.NUMERIC:
         attributes |= {"inputmode": "numeric", "class": "mono short"}
     if entry and entry.range_text:
         common["help_text"] = f"Allowed: {entry.range_text}."
-    return forms.CharField(widget=forms.TextInput(attrs=attributes), **common)
+    return OpenField(widget=forms.TextInput(attrs=attributes), **common)
 
 
 class AddForm(forms.Form):
     """Setting Type, Platform Setting Name, Value Type, Value."""
+
+    use_required_attribute = False
 
     scope = forms.ChoiceField(
         label="Setting Type",
@@ -67,6 +75,8 @@ class AddForm(forms.Form):
 
 class EditForm(forms.Form):
     """The value of one setting; `seen` proves which version of the row the form showed."""
+
+    use_required_attribute = False
 
     seen = forms.CharField(widget=forms.HiddenInput, max_length=60)
 

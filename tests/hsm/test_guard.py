@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import Iterable
+from datetime import timedelta
 
 import pytest
 
+from console.lib import clock
 from console.lib.errors import InvalidError
 from console.lib.subject import Subject
-from hsm import bindings, holders, rebinding, requests
+from hsm import bindings, forgetting, holders, rebinding, requests
 from hsm.device.base import KeySpec
 from hsm.errors import RebindError
 from hsm.holders import BoundKey
@@ -83,6 +85,21 @@ def test_forgetting_erases_the_pin(bound: TokenBinding, keyring: Keyring) -> Non
     assert bound.forgotten_at
     assert bound.sealed_pin is None
     assert guards.losses(["HSMModulePath"]) == []
+
+
+def test_the_pin_of_a_token_without_keys_is_erased_after_a_while(
+    bound: TokenBinding, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_id, now = keyring.make(bound), clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=2))
+    assert forgetting.release_unused() == []
+    del keyring.keys[key_id]
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(minutes=30))
+    assert forgetting.release_unused() == []  # a key may be about to be made
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=2))
+    assert forgetting.release_unused() == [bound.name]
+    bound.refresh_from_db()
+    assert bound.sealed_pin is None
 
 
 def test_a_name_and_id_that_disagree_are_refused_once_the_tokens_are_known(  # AMB-13
