@@ -10,7 +10,7 @@ from django.db import transaction
 from django.forms import ValidationError
 from django.http import HttpRequest, HttpResponse
 
-from console.accounts import factor_keys, idle, passwords, recent, sign_in
+from console.accounts import factor_keys, idle, passwords, recent, sessions, sign_in
 from console.accounts.models import User
 from console.lib import clock
 from console.lib.secret import Secret
@@ -43,6 +43,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
             raise ValidationError(passwords.EXPIRED)
         return user
 
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count the attempt; record when a series of failures closes the door for a while."""
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            sign_in.throttle(request, str(credentials.get("username", "")))
+            raise
+
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Record a wrong password."""
         sign_in.fail(request, str(credentials.get("username", "")))
@@ -56,6 +64,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
     @transaction.atomic
     def login(self, request: HttpRequest, user: User) -> None:
         """Begin the session, spend a first password, write the entry: all or nothing."""
+        sessions.forget_expired()
         passwords.spend_first(user)
         super().login(request, user)
         idle.begin(request.session, clock.now())

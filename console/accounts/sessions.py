@@ -1,12 +1,14 @@
 """Where a user is signed in, and ending that. The rows are allauth's UserSession, beside Django's sessions."""
 
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from console.accounts.actions import Action
 from console.accounts.models import User
 from console.accounts.subjects import user_subject
 from console.activity import log
+from console.lib import clock
 from console.lib.actor import Actor
 from console.lib.errors import NotFoundError
 
@@ -24,6 +26,11 @@ def end_all(user: User, *, keep: str = "") -> int:
     """
     ended = UserSession.objects.filter(user_id=user.pk).exclude(session_key=keep)
     return sum(1 for session in ended if _end(session))
+
+
+def forget_expired() -> None:
+    """Delete the rows of sessions whose time is over; Django leaves them lying."""
+    Session.objects.filter(expire_date__lt=clock.now()).delete()
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ from typing import Any
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.models import Authenticator
+from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpRequest
 
@@ -21,6 +22,7 @@ from console.lib.subject import Subject
 NOBODY = Actor.system("sign-in")
 # What was typed is not written: people type passwords into the wrong field.
 UNKNOWN_NAME = Subject("user", "", "unknown user name")
+THROTTLE_LOGGED_EVERY_SECONDS = 300
 
 
 def record(request: HttpRequest, user: User) -> None:
@@ -59,6 +61,15 @@ def refuse(request: HttpRequest, user: User, reason: str) -> None:
     """Write that the password was right, and the user was kept out all the same."""
     details = {"address": _address(request), "reason": reason}
     log.refuse(Action.SIGN_IN_FAILED, user_subject(user), actor=NOBODY, details=details)
+
+
+def throttle(request: HttpRequest, username: str) -> None:
+    """Write that too many attempts were refused: once in a while, so that nobody fills the log with it."""
+    user = User.objects.filter(username__iexact=username).first()
+    subject, address = (user_subject(user) if user else UNKNOWN_NAME), _address(request)
+    if cache.add(f"accounts.throttled.{subject.id}.{address}", "logged", THROTTLE_LOGGED_EVERY_SECONDS):
+        details = {"address": address, "reason": "too many failed attempts"}
+        log.refuse(Action.SIGN_IN_FAILED, subject, actor=NOBODY, details=details)
 
 
 def factor_label(kind: str) -> str:

@@ -96,8 +96,12 @@ def test_guessing_is_slowed_also_after_a_restart(admin: User, client: Client) ->
     del caches["default"]  # what a new process has: the table, and nothing in memory
     fresh = Client(REMOTE_ADDR="192.0.2.7")
     answer = fresh.post(SIGN_IN, {"login": "alice", "password": PASSWORD})
+    assert answer.status_code == 422
     assert "Too many failed attempts" in answer.content.decode()
     assert not Entry.objects.filter(action=Action.SIGNED_IN).exists()
+    sign_in(fresh, "alice")
+    refused = Entry.objects.filter(action=Action.SIGN_IN_FAILED, outcome=Outcome.REFUSED)
+    assert [entry.subject_label for entry in refused] == ["alice"]
 
 
 def test_one_address_cannot_try_many_names(admin: User, client: Client) -> None:
@@ -111,6 +115,12 @@ def test_a_deactivated_user_stays_out_and_it_is_logged(admin: User, plain_user: 
     assert sign_in(client, "norman") == reverse("account_inactive")
     assert client.get("/users/me/").status_code == 302
     assert actions()[-1] == (Action.SIGN_IN_FAILED, Outcome.REFUSED)
+
+
+def test_a_sign_in_sweeps_up_what_is_over(admin: User, client: Client) -> None:
+    Session.objects.create(session_key="over", session_data="", expire_date=clock.now() - timedelta(days=1))
+    sign_in(client, "alice")
+    assert not Session.objects.filter(pk="over").exists()
 
 
 def test_signing_out_ends_the_session(admin: User, client: Client) -> None:
