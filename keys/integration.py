@@ -146,6 +146,12 @@ class Integration:
         return open_steps[0] if open_steps else self.steps[5]
 
 
+def on_each_server() -> list[tuple[Server, list[KeySettings]]]:
+    """Return every server of the deployment with what its settings say; one server alone gives nothing (HSI-33)."""
+    servers = list(Server.objects.order_by("fqdn"))
+    return [(server, Integration(server).keys) for server in servers] if len(servers) > 1 else []
+
+
 Verdict = tuple[str, str]
 
 

@@ -24,7 +24,7 @@ from hsm.report import report
 from keys import jobs
 from keys.actions import Action
 from keys.backups_seen import last as last_backup
-from keys.integration import Integration, bindings_with_state
+from keys.integration import Integration, bindings_with_state, on_each_server
 from keys.integration_forms import FORMS
 from settings_store import store
 from settings_store.catalogue import KEYS_ON_HSM
@@ -41,6 +41,7 @@ def integration(request: HttpRequest) -> HttpResponse:
         "next": here.next_step(),
         "backup": last_backup(),
         "bindings": bindings_with_state(here.server),
+        "servers": on_each_server(),
         "may_change": _may_change(request),
     }
     return render(request, "hsm/integration.html", context)

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from console.jobs.models import Job
+from console.servers.models import Server
 from hsm.models import SeenToken
 from keys.integration import Integration
 from settings_store import values
@@ -234,6 +235,16 @@ def test_an_auditor_reads_and_changes_nothing(auditor_client: Client, token: Tok
         assert auditor_client.post(reverse(name, args=args), {"path": token.module}).status_code == 403
     assert not SeenToken.objects.exists()
     assert values.text("HSMModulePath") is None
+
+
+def test_each_server_of_a_pair_is_shown(admin_client: Client, server: Server) -> None:  # HSI-33, AMB-09
+    assert "On each server" not in text(admin_client.get(HOME))
+    other = Server.objects.create(fqdn="ts2.example.com", sealing_public="00", created_at=server.created_at)
+    save(admin_client, "use", Root="1", MessageSigning="0")
+    page = text(admin_client.get(HOME))
+    assert "On each server" in page
+    assert other.fqdn in page
+    assert not any(key.used for key in Integration(other).keys)
 
 
 def test_listing_without_a_module_is_refused(admin_client: Client) -> None:
