@@ -8,12 +8,17 @@ class KeysConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Say which pages show keys, and which keys live on tokens."""
+        """Say which pages show keys, which keys live on tokens, and what Home shows of them."""
+        from console import home as console_home
         from console import links
         from hsm import holders
+        from keys import home
         from keys.holder import KeysHolder
 
         links.register("root-key", "keys:root")
         links.register("subordinate-key", "keys:subordinate")
         links.register("backup", "keys:backup")
         holders.register(KeysHolder())
+        console_home.register_panel(20, home.root_keys)
+        console_home.register_panel(60, home.last_backup)
+        console_home.register_step(40, home.new_root)

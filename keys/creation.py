@@ -12,7 +12,7 @@ from console.lib.actor import Actor
 from console.lib.errors import RefusedError
 from hsm import bindings
 from hsm.device.base import Device
-from keys import issuance, roots, saga, stores, succession
+from keys import issuance, pkirecord, roots, saga, stores, succession
 from keys.actions import Action
 from keys.errors import CreationFailedError
 from keys.jobs import CROSS_CERTIFY, REMAKE_SUBORDINATES
@@ -104,6 +104,8 @@ class RootCreation:
     def _log(self, outcome: Outcome, details: dict[str, str | None]) -> None:
         details |= {"key id": self.root.cka_id.hex()}
         facts = {**details, "attempt": self.root.attempt, "algorithm": str(self.facts.spec)}
+        detail = details.get("problem") or self.root.store_label
+        pkirecord.after_commit("root-created", self.root, outcome, detail)
         log.append(Action.ROOT_CREATED, self.root.subject, actor=self.actor, outcome=outcome, details=facts)
 
 

@@ -13,7 +13,7 @@ from console.activity import log
 from console.lib import clock
 from console.lib.actor import Actor
 from console.servers.models import Server
-from keys import cross, issuance, saga, stores, succession
+from keys import cross, issuance, pkirecord, saga, stores, succession
 from keys.actions import Action
 from keys.issuance import PreparedCertificate
 from keys.models.root import Root, RootState
@@ -64,6 +64,7 @@ def _certify(issuer: Root, subject: Root, actor: Actor) -> None:
         )
         if created:
             details = {"signed by": issuer.name, "serial": f"{prepared.serial:x}"}
+            pkirecord.after_commit("cross-certified", subject, detail=f"signed by {issuer.name}")
             log.append(Action.ROOT_CROSS_CERTIFIED, subject.subject, actor=actor, details=details)
 
 

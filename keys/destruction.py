@@ -14,7 +14,7 @@ from console.lib import clock
 from console.lib.actor import Actor
 from console.lib.errors import RefusedError
 from console.servers.models import Server
-from keys import saga, stores
+from keys import pkirecord, saga, stores
 from keys.actions import Action
 from keys.errors import KeyNotFoundError
 from keys.jobs import DESTROY_KEY
@@ -83,6 +83,7 @@ def destroy(subject_kind: str, key_id: UUID | str, *, actor: Actor) -> str:
     with transaction.atomic():
         if MODELS[subject_kind].objects.filter(pk=key.pk, destroyed_at=None).update(destroyed_at=clock.now()):
             details = {"fingerprint": key.fingerprint, "store": key.store_label, "key id": key.cka_id.hex()}
+            pkirecord.after_commit("private-key-destroyed", key, detail=key.store_label)
             log.append(ACTIONS[subject_kind], key.subject, actor=actor, details=details)
     return f"The private key of {key.name} is destroyed in {key.store_label}."
 

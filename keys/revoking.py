@@ -15,7 +15,7 @@ from console.lib.actor import Actor
 from console.lib.errors import ConflictError, UnavailableError
 from console.servers.current import current
 from console.servers.models import Server
-from keys import crl, directive, roots, saga, stores
+from keys import crl, directive, pkirecord, roots, saga, stores
 from keys.actions import Action
 from keys.crl import Reason, Revoked
 from keys.directive import RevokedKey
@@ -197,6 +197,7 @@ def _commit(server: Server, root: Root, signed: Signed, order: Order, now: datet
         state=SubordinateState.REVOKED, revoked_at=now
     )
     _store(server, root, signed, len(below), now)
+    pkirecord.after_commit("root-revoked", root, detail=str(order.reason))
     queue.enqueue(DESTROY_KEY, subject=root.subject, actor=actor, server=server)
     log.append(Action.ROOT_REVOKED, root.subject, actor=actor, details=_details(root, signed, order, len(below)))
     return True

@@ -16,7 +16,7 @@ from console.lib.errors import RefusedError, UnavailableError
 from console.servers.models import Server
 from hsm.device.base import Device
 from hsm.device.errors import DeviceError, PinError
-from keys import issuance, roots, rotation, saga, stores
+from keys import issuance, pkirecord, roots, rotation, saga, stores
 from keys.actions import Action
 from keys.creation import placement
 from keys.models.keypair import KEY_ID_BYTES
@@ -196,4 +196,6 @@ class _Making:
 
     def _log(self, outcome: Outcome, details: dict[str, str | None]) -> None:
         facts = {**details, "signed by": self.root.name, "key id": self.key.cka_id.hex(), "attempt": self.key.attempt}
+        detail = details.get("problem") or f"signed by {self.root.name}"
+        pkirecord.after_commit(f"{self.purpose}-created", self.key, outcome, detail)
         log.append(Action.SUBORDINATE_CREATED, self.key.subject, actor=self.actor, outcome=outcome, details=facts)

@@ -50,7 +50,7 @@ def module(library: Path, tmp_path: Path, softhsm: Any, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def token(module: FaultyModule, softhsm: Any, use_token: Callable[..., None]) -> Any:
-    """A token that the settings reach through the shim."""
+    """Make a token that the settings reach through the shim."""
     made = softhsm.token("root-token")
     use_token(replace(made, module=str(module.path)), "Root")
     return made

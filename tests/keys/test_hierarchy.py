@@ -12,9 +12,9 @@ def test_boxes_do_not_overlap_and_lie_inside_the_picture() -> None:
     boxes = drawn.boxes
     assert len(boxes) == 6
     for box in boxes:
-        assert 0 <= box.x
+        assert box.x >= 0
         assert box.x + WIDTH <= drawn.width
-        assert 0 <= box.y
+        assert box.y >= 0
         assert box.y + HEIGHT <= drawn.height
         for other in boxes:
             if other is not box and other.x == box.x:

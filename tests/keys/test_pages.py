@@ -300,3 +300,22 @@ def test_reminders_on_how_often_to_rotate(make_root: MakeRoot, admin_client: Cli
     Root.objects.filter(pk=root.pk).update(activated_at=clock.now() - timedelta(days=370))
     assert "more than a year old" in text(admin_client.get(reverse("keys:current-server")))
     assert "less than six months old" not in text(admin_client.get(reverse("keys:create")))
+
+
+def test_home_shows_the_keys_and_where_they_live(make_root: MakeRoot, admin_client: Client) -> None:  # walkthrough 2
+    old, _new = make_root(), make_root()
+    admin_client.post(reverse("keys:schedule", args=[old.pk]))
+    page = text(admin_client.get("/"))
+    for words in ("Root keys", "Root 1", "in pki.db, to be revoked in ", "There is no backup of this server yet"):
+        assert words in page, words
+
+
+def test_the_pki_log_has_a_line_for_each_operation(
+    make_root: MakeRoot, run_jobs: RunJobs, settings: Any, django_capture_on_commit_callbacks: Any
+) -> None:  # LOG-05, AMB-04
+    with django_capture_on_commit_callbacks(execute=True):
+        root = make_root()
+    lines = (settings.LOG_DIR / "pki.log").read_text()
+    for event in ("root-created", "server-tls-created", "message-signing-created", "client-tls-ca-created"):
+        assert event in lines
+    assert str(root.fingerprint)[:16] in lines
