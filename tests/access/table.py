@@ -40,6 +40,9 @@ NAMES: dict[tuple[Capability, bool], str] = {
         account_inactive
         account_login
         account_logout
+        console:health-live
+        console:health-ready
+        console:theme
         mfa_authenticate
     """,
     (Capability.SIGNED_IN, False): """
@@ -48,6 +51,9 @@ NAMES: dict[tuple[Capability, bool], str] = {
         accounts:profile
         accounts:security
         activity:download
+        console:help
+        console:help-page
+        console:home
         mfa_index
         mfa_list_webauthn
         mfa_reauthenticate
@@ -72,6 +78,8 @@ NAMES: dict[tuple[Capability, bool], str] = {
         activity:export
         activity:list
         activity:verify
+        console:support
+        console:support-download
         hsm:binding
         hsm:checked
         hsm:report
@@ -108,9 +116,6 @@ NAMES: dict[tuple[Capability, bool], str] = {
         keys:create
         keys:integration-verify
         keys:rotate
-    """,
-    (Capability.BACK_UP, True): """
-        keys:back-up
     """,
     (Capability.MANAGE_KEYS, True): """
         keys:revoke
@@ -150,9 +155,14 @@ NAMES: dict[tuple[Capability, bool], str] = {
     (Capability.MANAGE_JOBS, True): """
         jobs:run-now
     """,
+    (Capability.BACK_UP, True): """
+        keys:back-up
+    """,
 }
 
 TABLE = {name: Row(*needs) for needs, names in NAMES.items() for name in names.split()}
 
-# Readers may use these, and the log keeps that they did: a copy of the log that leaves the console.
-LEAVES_A_TRACE: frozenset[str] = frozenset({"activity:export", "activity:export-download", "activity:verify"})
+# Readers may use these, and the log keeps that they did: copies of it, its check, the support bundle.
+LEAVES_A_TRACE: frozenset[str] = frozenset(
+    {"activity:export", "activity:download", "activity:verify", "console:support"}
+)
