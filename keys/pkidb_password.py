@@ -17,7 +17,7 @@ from console.servers.current import current
 from hsm.device.errors import StoreLockedError
 from hsm.device.local import LocalStore
 from hsm.device.rewrap import ChangeStep
-from keys import keystore
+from keys import keystore, resealing
 from keys.actions import Action
 from keys.models.keystore import KeyStore, Protection
 from settings_store import store as settings_rows
@@ -55,6 +55,7 @@ def bring_about(*, actor: Actor, progress: Progress) -> str:
 
 
 def _settle_earlier_change(store: LocalStore, row: KeyStore, target: str) -> None:
+    resealing.mend(store)
     change = store.state().change
     if change is ChangeStep.PROMOTED:
         store.finish(keystore.sealing_opener())  # only the old slot is left to go: no secret is needed

@@ -1,0 +1,182 @@
+"""Replace the sealing key of this server, and seal everything again: rows of the database, and the slot of pki.db.
+
+At every moment one of the two key files opens everything, so a crash anywhere is mended by running it again:
+
+    sealing.key.next      the new pair is written beside the old one
+    pki.db                a second slot opens with the new key; the first one stays
+    database              every sealed row, and the public half in the server's row, in one transaction
+    sealing.key           the new pair takes the place of the old one
+    pki.db                the old slot goes
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Model
+
+from console.activity import log
+from console.jobs.models import Job, State
+from console.lib.actor import Actor
+from console.lib.errors import RefusedError, UnavailableError
+from console.lib.opening import SealingPair, worker_pair
+from console.lib.sealing import SealingPublic
+from console.servers.current import current
+from console.servers.models import Server
+from hsm.bindings import PIN_PURPOSE
+from hsm.device.envelopes import SealingOpener, SlotKind
+from hsm.device.local import LocalStore
+from hsm.device.rewrap import ChangeStep, StoreState
+from hsm.models import TokenBinding
+from keys import keystore
+from keys.actions import Action
+from keys.backup import asking
+from keys.models.backup import Backup
+from settings_store.models import FormerValue, Setting
+from settings_store.sealing import PURPOSE as SETTING_PURPOSE
+
+
+@dataclass(frozen=True)
+class SealedField:
+    """A column that holds sealed values, and what binds each value to its row."""
+
+    model: type[Model]
+    column: str
+    purpose: str
+    row_id: Callable[[Model], str]
+
+
+SEALED = (
+    SealedField(Setting, "sealed", SETTING_PURPOSE, lambda row: str(row.pk)),
+    SealedField(FormerValue, "sealed", SETTING_PURPOSE, lambda row: str(row.setting_id)),  # type: ignore[attr-defined]
+    SealedField(TokenBinding, "sealed_pin", PIN_PURPOSE, lambda row: str(row.pk)),
+    SealedField(Backup, "sealed_passphrase", asking.PURPOSE, lambda row: str(row.pk)),
+)
+
+
+def rotate(*, actor: Actor) -> int:
+    """Replace the sealing key, or go on where a crash stopped it; return the number of rows sealed again.
+
+    The console must be stopped: a value that is sealed meanwhile would be lost. Raises RefusedError while a job
+    runs, and what opening a row or pki.db raises: nothing is changed then.
+    """
+    if Job.objects.filter(server=current(), state=State.RUNNING).exists():
+        raise RefusedError(
+            "A job is running. Nothing was changed.", code="console-runs", next_step="Stop the console, then try again."
+        )
+    with keystore.exclusive():
+        if not is_interrupted():
+            mend(LocalStore(settings.PKI_DATABASE, keystore.openers))
+        new = _next_pair()
+        count = 0
+        if current().sealing_public != new.public.raw.hex():
+            _add_slot(new)
+            count = _seal_rows(worker_pair(), new, actor=actor)
+        _take_place()
+        worker_pair.cache_clear()
+        mend(LocalStore(settings.PKI_DATABASE, keystore.openers))
+    return count
+
+
+def mend(store: LocalStore) -> None:
+    """Remove the old slot that a replacement left in pki.db; nothing when there is none.
+
+    Raises UnavailableError while the replacement is still to be gone on with: the old slot is needed until then.
+    """
+    state = store.state()
+    if state.change is None or (state.opens_with, state.changing_to) != (SlotKind.SEALING, SlotKind.SEALING):
+        return
+    if is_interrupted():
+        raise UnavailableError(
+            "The replacement of the sealing key was interrupted. pki.db was not changed.",
+            code="sealing-interrupted",
+            next_step="Stop the console and run manage.py sealing rotate again.",
+        )
+    store.finish(keystore.sealing_opener())
+
+
+def is_interrupted() -> bool:
+    """Whether a replacement has begun that did not come to its end."""
+    return any(_next(path).exists() for path in (settings.SEALING_KEY_FILE, settings.SEALING_PUBLIC_FILE))
+
+
+def _next(path: Path) -> Path:
+    return path.with_name(f"{path.name}.next")
+
+
+def _next_pair() -> SealingPair:
+    """Return the new pair, made now or before the crash.
+
+    A pair that was not written whole opens nothing yet, and is made again. With only the public half left, the
+    private one has taken its place.
+    """
+    private, public = _next(settings.SEALING_KEY_FILE), _next(settings.SEALING_PUBLIC_FILE)
+    if public.exists() and not private.exists():
+        return SealingPair.load(settings.SEALING_KEY_FILE)
+    with suppress(UnavailableError):
+        pair = SealingPair.load(private)
+        if SealingPublic.load(public) == pair.public:
+            return pair
+    private.unlink(missing_ok=True)
+    public.unlink(missing_ok=True)
+    pair = SealingPair.generate()
+    pair.save(private, public)
+    return pair
+
+
+def _add_slot(new: SealingPair) -> None:
+    opener = SealingOpener(lambda: new.derive(keystore.SEALING_PURPOSE))
+    store = LocalStore(settings.PKI_DATABASE, lambda: [*keystore.openers(), opener])
+    state = store.state()
+    if state.change is not None and state.changing_to is not state.opens_with:
+        raise RefusedError(
+            "PKIDatabasePassword is being changed. Nothing was sealed again.",
+            code="store-changing",
+            next_step="Start the console, let the job end, stop it and try again.",
+        )
+    if state.opens_with is SlotKind.PASSWORD:
+        return  # the password is a sealed row
+    if state.change is None:
+        store.begin_change(SlotKind.SEALING)
+    while not _is_ready(store.state()):
+        store.step(opener)
+
+
+def _is_ready(state: StoreState) -> bool:
+    # The next step would promote the new slot: from then on the old key file opens nothing, so that comes last.
+    return state.change is ChangeStep.SECOND_SLOT and state.done == state.total
+
+
+def _seal_rows(old: SealingPair, new: SealingPair, *, actor: Actor) -> int:
+    server, count = current(), 0
+    with transaction.atomic():
+        for sealed in SEALED:
+            for row in sealed.model._base_manager.filter(server=server).exclude(**{sealed.column: None}):
+                place = {"purpose": sealed.purpose, "row_id": sealed.row_id(row)}
+                secret = old.open(bytes(getattr(row, sealed.column)), **place)
+                again = new.public.seal(secret.reveal_bytes(), **place)
+                sealed.model._base_manager.filter(pk=row.pk).update(**{sealed.column: again})
+                count += 1
+        Server.objects.filter(pk=server.pk).update(sealing_public=new.public.raw.hex())
+        details = {"rows": count, "public key": new.public.fingerprint}
+        log.append(Action.SEALING_ROTATED, server.subject, actor=actor, details=details)
+    return count
+
+
+def _take_place() -> None:
+    for path in (settings.SEALING_KEY_FILE, settings.SEALING_PUBLIC_FILE):
+        if _next(path).exists():
+            _next(path).replace(path)
+    _sync(settings.SEALING_KEY_FILE.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
