@@ -112,8 +112,9 @@ def main() -> None:
     """Run the host on the two descriptors that the worker passed."""
     die_with_parent(int(sys.argv[2]))
     keep_memory_private()
-    # A worker that is stopped by Ctrl-C decides itself when its hosts end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C and systemd signal every process at once; the worker decides when its hosts end, after their last call.
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
     channel = wire.Channel(socket.socket(fileno=int(sys.argv[1])))
     try:
         serve(channel)

@@ -62,7 +62,9 @@ class LocalStore:
     def check_opens(self) -> None:
         """Raise StoreLockedError unless `unlock` opens the store now."""
         with self._file.reading() as database:
-            keyring.open_slot(database, self._unlock())
+            opened = keyring.open_slot(database, self._unlock())
+        with self._lock:
+            self._data_keys = opened.data_keys
 
     def opens_with(self, opener: Opener) -> bool:
         """Say whether this one secret opens the store."""

@@ -6,6 +6,7 @@
  *                   FUNCTION before|after hang|wait|crash|return VALUE [once]
  *                   "wait" lasts until the file is gone.
  *                   FUNCTION is C_..., or "load" for the time of loading; "once" removes the file when it fires.
+ *                   C_GenerateKeyPair before expose: the private key becomes extractable, whatever was asked for.
  *                   C_GetTokenInfo after flags VALUE: sets these flags of CK_TOKEN_INFO beside the real ones.
  *   FAULTY_LOG      a file to which the name of each called function is appended
  *
@@ -42,6 +43,7 @@ static struct function_list ours, *real;
 
 /* In CK_TOKEN_INFO label, manufacturer, model and serial number (32 + 32 + 16 + 16 bytes) come before the flags. */
 #define FLAGS_OFFSET 96
+#define EXPOSE 0xE2B05EUL
 
 static void misbehave(const char *action, int *has_value, word *value, const char *number) {
   if (!strcmp(action, "hang"))
@@ -51,6 +53,10 @@ static void misbehave(const char *action, int *has_value, word *value, const cha
   if (!strcmp(action, "crash")) {
     signal(SIGSEGV, SIG_DFL);
     raise(SIGSEGV);
+  }
+  if (!strcmp(action, "expose")) {
+    *value = EXPOSE;
+    return;
   }
   *has_value = !strcmp(action, "return");
   *value = strtoul(number, NULL, 0);
@@ -71,6 +77,18 @@ static int ordered(const char *name, const char *moment, word *value) {
   return has_value;
 }
 
+struct attribute {
+  word type;
+  unsigned char *value;
+  word length;
+};
+
+static void expose(struct attribute *template, word count) {
+  for (word at = 0; at < count; at++)
+    if (template[at].type == 0x162) /* CKA_EXTRACTABLE */
+      *template[at].value = 1;
+}
+
 static void note(const char *name) {
   const char *path = getenv("FAULTY_LOG");
   FILE *file = path ? fopen(path, "a") : NULL;
@@ -83,6 +101,7 @@ static word call(int index, const char *name, word a, word b, word c, word d, wo
   word result, value = 0;
   note(name);
   if (ordered(name, "before", &value)) return value;
+  if (value == EXPOSE && !strcmp(name, "C_GenerateKeyPair")) expose((struct attribute *)e, f);
   result = real->functions[index](a, b, c, d, e, f, g, h);
   if (ordered(name, "after", &value)) return value;
   if (!strcmp(name, "C_GetTokenInfo")) *(word *)(b + FLAGS_OFFSET) |= value;

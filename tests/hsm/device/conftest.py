@@ -1,7 +1,10 @@
 """Devices to test: pki.db, SoftHSM2 through the module host, and the same through p11-kit-proxy."""
 
+import os
 import secrets
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,16 +30,33 @@ def fresh_hosts() -> Iterator[None]:
     opening.close_all()
 
 
+@contextmanager
+def folder() -> Iterator[Path]:
+    """Give a folder in memory where the machine allows: tokens and stores sync every write, and no test cuts power."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
+        yield Path(name)
+
+
 @pytest.fixture(scope="session")
-def shared_farm(tmp_path_factory: pytest.TempPathFactory) -> TokenFarm:
+def shared_farm() -> Iterator[TokenFarm]:
     """Tokens for tests that only add keys of random ids."""
-    return TokenFarm(tmp_path_factory.mktemp("softhsm"))
+    with folder() as place:
+        yield TokenFarm(place)
 
 
 @pytest.fixture
-def farm(tmp_path: Path) -> TokenFarm:
+def farm() -> Iterator[TokenFarm]:
     """Tokens for one test, to be spoiled."""
-    return TokenFarm(tmp_path)
+    with folder() as place:
+        yield TokenFarm(place)
+
+
+@pytest.fixture
+def path() -> Iterator[Path]:
+    """Where a test may make its pki.db; nothing else is in the folder."""
+    with folder() as place:
+        yield place / "pki.db"
 
 
 @pytest.fixture(scope="session")
@@ -60,13 +80,11 @@ def key_id() -> bytes:
 
 
 @pytest.fixture(scope="module", params=["local", *MODULES])
-def device(
-    request: pytest.FixtureRequest, shared_farm: TokenFarm, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Device]:
+def device(request: pytest.FixtureRequest, shared_farm: TokenFarm) -> Iterator[Device]:
     """Every place that a key can live in."""
     if request.param == "local":
-        path = tmp_path_factory.mktemp("store") / "pki.db"
-        yield LocalStore.create(path, SealingOpener(lambda: Pin(bytes(32)))).device()
+        with folder() as place:
+            yield LocalStore.create(place / "pki.db", SealingOpener(lambda: Pin(bytes(32)))).device()
         return
     token = shared_farm.make(f"conformance {request.param}")
     with open_token(

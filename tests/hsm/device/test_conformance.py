@@ -9,6 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hsm.device import spki
 from hsm.device.base import Device, KeySpec, SelfTesting, SignatureScheme
@@ -175,3 +177,29 @@ def test_x509_with_an_rsa_key(device: Device, key_id: bytes) -> None:
     assert request.sign(key, hashes.SHA256()).is_signature_valid
     pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
     assert request.sign(key, hashes.SHA256(), rsa_padding=pss).is_signature_valid
+
+
+@settings(max_examples=8, deadline=None)
+@given(acts=st.lists(st.tuples(st.sampled_from(["make", "destroy", "sign"]), st.integers(0, 3)), max_size=8))
+def test_any_order_of_acts(device: Device, acts: list[tuple[str, int]]) -> None:
+    """Compare the device with a dictionary."""
+    ids = [secrets.token_bytes(16) for _ in range(4)]
+    model: dict[bytes, bytes] = {}
+    for act, index in acts:
+        key_id = ids[index]
+        if act == "make" and key_id in model:
+            with pytest.raises(KeyExistsError):
+                device.generate_key_pair(key_id, KeySpec.EC_P256, "again")
+        elif act == "make":
+            model[key_id] = device.generate_key_pair(key_id, KeySpec.EC_P256, "k")
+        elif act == "destroy":
+            device.destroy(key_id)
+            model.pop(key_id, None)
+        elif key_id in model:
+            signature = device.sign(key_id, bytes(32), SignatureScheme.ECDSA_SHA256)
+            assert spki.verifies(spki.load(model[key_id]), signature, bytes(32), SignatureScheme.ECDSA_SHA256)
+        else:
+            with pytest.raises(KeyMissingError):
+                device.sign(key_id, bytes(32), SignatureScheme.ECDSA_SHA256)
+    found = {record.key_id: record.spki_der for record in device.list_keys() if record.key_id in ids}
+    assert found == model

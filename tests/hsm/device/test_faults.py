@@ -140,6 +140,7 @@ def test_a_lost_session_is_replaced_once_when_no_key_was_made(
         assert len(list(device.list_keys())) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", ["C_Login", "C_SignInit", "C_Sign", "C_GetAttributeValue"])
 def test_trouble_after_the_key_was_made_leaves_the_outcome_open(
     opened: Opened, module: FaultyModule, key_id: bytes, function: str
@@ -154,6 +155,16 @@ def test_trouble_after_the_key_was_made_leaves_the_outcome_open(
         assert device.find(key_id) is not None
 
 
+def test_a_key_that_could_leave_the_token_is_not_kept(opened: Opened, module: FaultyModule, key_id: bytes) -> None:
+    with opened() as device:
+        module.order("C_GenerateKeyPair before expose")
+        with pytest.raises(DeviceError) as caught:
+            device.generate_key_pair(key_id, KeySpec.EC_P256, "k")
+        assert (caught.value.code, caught.value.outcome_unknown) == ("KEY_NOT_PROTECTED", False)
+        assert list(device.list_keys()) == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["hang", "crash", "return 0x05"])
 def test_a_module_that_cannot_be_reset_is_loaded_anew(
     opened: Opened, module: FaultyModule, key_id: bytes, action: str
@@ -303,7 +314,13 @@ def test_a_token_that_keeps_failing_is_left_alone(
 # Loading
 
 
-@pytest.mark.parametrize("order", ["load before hang", "C_Initialize before hang", "C_GetInfo before hang"])
+@pytest.mark.parametrize(
+    "order",
+    [
+        "load before hang",
+        *(pytest.param(f"{name} before hang", marks=pytest.mark.slow) for name in ("C_Initialize", "C_GetInfo")),
+    ],
+)
 def test_a_module_that_hangs_on_load(module: FaultyModule, environment: dict[str, str], order: str) -> None:
     module.order(order)
     began = time.monotonic()

@@ -129,6 +129,7 @@ def test_no_pin_is_in_the_arguments_of_a_host(farm: TokenFarm) -> None:
         assert b"97531864" not in arguments
 
 
+@pytest.mark.slow
 def test_the_pool_keeps_a_bounded_number_of_hosts(farm: TokenFarm) -> None:
     tokens = [farm.make(f"t{number}") for number in range(MAX_SEATS + 1)]
     for token in tokens:

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -34,14 +33,6 @@ def _cheap_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Test the order of steps, not the price of guessing."""
     monkeypatch.setattr(envelopes, "SCRYPT_N", 2**4)
     monkeypatch.setattr(rewrap, "BATCH", 2)
-
-
-@pytest.fixture
-def path() -> Iterator[Path]:
-    """Place the store in memory where the machine allows: killing a process loses nothing there either."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
-        yield Path(folder) / "pki.db"
 
 
 def filled(path: Path, opener: Opener) -> LocalStore:
@@ -97,7 +88,9 @@ def test_nothing_of_the_old_secret_is_left(path: Path) -> None:
     assert counts == (1, 1, 1)
 
 
-@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize(
+    "kind", ["change", pytest.param("set", marks=pytest.mark.slow), pytest.param("delete", marks=pytest.mark.slow)]
+)
 def test_killed_at_every_writing_statement(path: Path, kind: str) -> None:
     """A child does the change and is killed at its n-th writing statement, for every n; another one goes on."""
     old, new = CHANGES[kind]

@@ -28,11 +28,6 @@ RIGHT, WRONG = PasswordOpener(Pin("right horse")), PasswordOpener(Pin("wrong hor
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "pki.db"
-
-
-@pytest.fixture
 def store(path: Path) -> LocalStore:
     return LocalStore.create(path, SEALING)
 
