@@ -9,6 +9,7 @@ from django import forms
 from keys.models.root import RevocationReason
 
 LONGEST_NOTE = 500
+NO_MATCH = "The name does not match. Type it exactly as shown, including capital letters and spaces."
 
 
 class CreateForm(forms.Form):
@@ -34,7 +35,7 @@ class RevokeForm(forms.Form):
     )
     due_at = forms.DateTimeField(
         label="Date and time, UTC",
-        required=False,
+        error_messages={"required": "Choose the date and the time, or choose Now."},
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
@@ -50,8 +51,8 @@ class RevokeForm(forms.Form):
         error_messages={"required": "Back up immediately before and after you revoke, and tick this box."},
     )
     typed = forms.CharField(
-        required=False,
         strip=False,
+        error_messages={"required": NO_MATCH},
         widget=forms.TextInput(
             attrs={"class": "mono", "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
         ),
@@ -61,22 +62,14 @@ class RevokeForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.name = name
         self.fields["typed"].label = f"To confirm, type {name}"
+        self.fields["due_at"].required = self.data.get("when") != "now"
 
     def clean_typed(self) -> str:
         """Accept the exact name only."""
         typed: str = self.cleaned_data["typed"]
         if typed != self.name:
-            raise forms.ValidationError(
-                "The name does not match. Type it exactly as shown, including capital letters and spaces."
-            )
+            raise forms.ValidationError(NO_MATCH)
         return typed
-
-    def clean(self) -> dict[str, Any]:
-        """Ask for a date when it is for later."""
-        cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("when") == "later" and not cleaned.get("due_at") and "due_at" not in self.errors:
-            self.add_error("due_at", "Choose the date and the time, or choose Now.")
-        return cleaned
 
     @property
     def chosen_time(self) -> datetime | None:

@@ -64,10 +64,12 @@ def early_warning(root: Root, standing: Standing, due_at: datetime) -> str:
     new = standing.replacement(root)
     if new is None or new.activated_at is None or due_at >= new.activated_at + ADVISED_WAIT:
         return ""
-    unfinished = sum(not component.done for component in components(standing.server))
+    every = components(standing.server)
+    unfinished = sum(not component.done for component in every)
     return (
         f"{new.short_name} will be less than a week old. Components that have not moved to it by then need more "
-        f"processing and network traffic after the revocation; {unfinished} of those known today have not finished."
+        f"processing and network traffic after the revocation; {unfinished} of the {len(every)} known today have not "
+        "finished."
     )
 
 

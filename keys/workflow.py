@@ -14,8 +14,12 @@ from settings_store import values
 
 @dataclass(frozen=True)
 class Step:
-    """One step. `state` is done, open or idle (nothing to do now); `advice` says when it is a best practice only."""
+    """One step. `state` is done, open or idle (nothing to do now); `advice` says when it is a best practice only.
 
+    `number` is empty for the wait between two steps.
+    """
+
+    number: str
     title: str
     text: str
     state: str
@@ -33,6 +37,7 @@ def steps(standing: Standing, now: datetime) -> list[Step]:
 def _encrypt() -> Step:
     is_set = values.sealed("PKIDatabasePassword") is not None
     return Step(
+        "1",
         "Encrypt pki.db with a password of your own",
         "Once on each server. Until then the private keys in pki.db are encrypted under this server's sealing key.",
         "done" if is_set else "open",
@@ -45,6 +50,7 @@ def _encrypt() -> Step:
 
 def _intervals() -> Step:
     return Step(
+        "2",
         "Configure the rotation of subordinate keys to match your policy",
         "Once, and again when the policy changes. Without a policy the defaults are a good choice.",
         "idle",
@@ -59,6 +65,7 @@ def _create(standing: Standing) -> Step:
     old = [root for root in standing.roots if root.is_active and not root.is_legacy and root != newest]
     made = f" since {durations.stamp(newest.activated_at, 'date')}" if newest and newest.activated_at else ""
     return Step(
+        "3",
         "Generate the new root key",
         "Create New Key. The subordinate keys of this server follow by themselves.",
         "done" if old else "open",
@@ -75,6 +82,7 @@ def _wait(standing: Standing, now: datetime) -> Step:
     ready = bool(newest and newest.activated_at and now - newest.activated_at >= revocation.ADVISED_WAIT)
     rotating = len([root for root in standing.roots if root.is_active and not root.is_legacy]) > 1
     return Step(
+        "",
         "Wait one week",
         "Components that have moved to the new key by then need no extra processing and traffic. If the security of "
         "the old key is in doubt, do not wait: revoke it immediately after generating the new one.",
@@ -91,12 +99,13 @@ def _revoke(standing: Standing) -> Step:
     planned = [root for root in old if root.pk in standing.pending]
     if not old:
         return Step(
-            "Revoke the old root key", "Revoke Key on its tile.", "idle", "No root key has been replaced.",
+            "4", "Revoke the old root key", "Revoke Key on its tile.", "idle", "No root key has been replaced.",
             _url("keys:current-server"), "Open Current Server",
         )  # fmt: skip
     names = ", ".join(root.short_name for root in old)
     due = [standing.pending[root.pk].due_at for root in planned]
     return Step(
+        "4",
         "Revoke the old root key",
         "Revoke Key on its tile. On an active-active deployment do the same on the other server.",
         "open",
@@ -112,6 +121,7 @@ def _back_up(standing: Standing) -> Step:
     stale = bool(revoked) and (backup is None or backup.created_at < max(revoked))
     old = any(root.is_active and not standing.refusal(root) for root in standing.roots)
     return Step(
+        "5",
         "Back up immediately before and after revoking",
         "Recovery after a revocation must use a backup from after it: one from before cannot bring a revoked key back.",
         "open" if stale or old or backup is None else "done",

@@ -19,6 +19,7 @@ from keys import hierarchy, jobs, places, revocation, roots, tiles
 from keys.forms import CreateForm
 from keys.models.root import UNSETTLED, Root
 from keys.models.subordinate import Subordinate
+from keys.purposes import Purpose
 from keys.standing import Standing
 
 AT_WORK = [kind.name for kind in (jobs.CREATE_ROOT, jobs.CROSS_CERTIFY, jobs.REMAKE_SUBORDINATES, jobs.DESTROY_KEY)]
@@ -44,7 +45,10 @@ def region(server: Server) -> dict[str, Any]:
     now = clock.now()
     newest = standing.newest
     shown = tiles.tiles(standing)
-    below = list(Subordinate.objects.active(server).select_related("binding", "root"))
+    below = sorted(
+        Subordinate.objects.active(server).select_related("binding", "root"),
+        key=lambda key: list(Purpose).index(Purpose(key.purpose)),
+    )
     return {
         "server": server,
         "tiles": shown,

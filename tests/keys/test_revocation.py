@@ -215,7 +215,7 @@ def test_an_early_date_is_warned_about_and_allowed(make_root: MakeRoot, run_jobs
     standing = Standing.read(old.server)
     warning = revocation.early_warning(old, standing, clock.now())
     assert "more processing and network traffic" in warning
-    assert "0 of those known" in warning
+    assert "0 of the 3 known today" in warning
     assert new.activated_at
     assert revocation.early_warning(old, standing, new.activated_at + timedelta(days=7)) == ""
 
