@@ -26,23 +26,20 @@ def acts(job: Job) -> list[Act]:
     if kind is None:
         return []
     if job.state in FINISHED:
-        return [_retry(job, kind)] if job.state == State.FAILED else []
+        return [_retry(kind)] if job.state == State.FAILED else []
+    dated = [RUN_NOW] if job.state == State.SCHEDULED else []
     if job.every_s:
-        return [_run_now(job, kind)]
-    return [_run_now(job, kind), _reschedule(job, kind), _cancel(job, kind)]
+        return dated
+    if dated:
+        dated.append(_reschedule(kind))
+    return [*dated, _cancel(job, kind)]
 
 
-def _run_now(job: Job, _kind: JobKind) -> Act:
-    reason = "" if job.state == State.SCHEDULED else "It waits for no date."
-    return Act("run-now", "Run now", "player-play", reason)
+RUN_NOW = Act("run-now", "Run now", "player-play")
 
 
-def _reschedule(job: Job, kind: JobKind) -> Act:
-    reason = ""
-    if job.state != State.SCHEDULED:
-        reason = "It waits for no date."
-    elif not kind.reschedulable:
-        reason = "Its date follows from what it does, and cannot be moved."
+def _reschedule(kind: JobKind) -> Act:
+    reason = "" if kind.reschedulable else "Its date follows from what it does, and cannot be moved."
     return Act("reschedule", "Move the date", "calendar-event", reason)
 
 
@@ -55,6 +52,6 @@ def _cancel(job: Job, kind: JobKind) -> Act:
     return Act("cancel", "Cancel job", "ban", reason, danger=True)
 
 
-def _retry(_job: Job, kind: JobKind) -> Act:
+def _retry(kind: JobKind) -> Act:
     reason = "" if kind.retry_by_hand else "This kind is not retried from here. Start it again from its own page."
     return Act("retry", "Retry", "rotate-clockwise", reason)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,7 @@ from console.lib.errors import NotFoundError, RefusedError
 from console.lib.passive import passive
 
 MOST_ENTRIES = 100
+AROUND = timedelta(seconds=1)
 NUMBER = re.compile(r"-?[0-9]{1,11}")
 
 
@@ -215,13 +216,18 @@ def _user(request: HttpRequest) -> User:
 
 
 def _entries(job: Job) -> QuerySet[Entry]:
-    """Return the entries about the job, and those about its subject while it was at work."""
+    """Return the entries about the job, and those about its subject when it was asked for and while it was at work."""
     about = Q(subject_kind="job", subject_id=str(job.pk))
-    if job.started_at and not job.every_s:
-        end = (job.finished_at or clock.now()) + timedelta(seconds=1)
+    if job.subject_id and not job.every_s:
         subject = Q(subject_kind=job.subject_kind, subject_id=job.subject_id)
-        about |= subject & Q(at__gte=job.created_at - timedelta(seconds=1), at__lte=end)
+        about |= subject & _between(job.created_at, job.created_at)
+        if job.started_at:
+            about |= subject & _between(job.started_at, job.finished_at or clock.now())
     return Entry.objects.filter(about).order_by("-seq")
+
+
+def _between(begin: datetime, end: datetime) -> Q:
+    return Q(at__gte=begin - AROUND, at__lte=end + AROUND)
 
 
 def _watch(request: HttpRequest) -> Watch:
