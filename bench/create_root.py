@@ -59,14 +59,7 @@ def creation(folder: Path, module: str, label: str, pin: str) -> list[float]:
     from keys import roots
     from keys.models.root import Root, RootState
     from settings_store import store
-
-    settings = {
-        "HSMModulePath": module,
-        "Keys.Root.UseHSM": "1",
-        "Keys.Root.HSMPassword": pin,
-        "Keys.Root.HSMTokenName": label,
-    }
-    store.save_local(settings, seen=store.seen_of(settings), actor=Actor.system())
+    from tests.fixtures.processes import wait_for
 
     def settled() -> bool:
         return not Job.objects.filter(state__in=OPEN, every_s=0).exists()
@@ -74,13 +67,19 @@ def creation(folder: Path, module: str, label: str, pin: str) -> list[float]:
     def create() -> float:
         began = time.perf_counter()
         root, _ = roots.request(actor=Actor.system(), form_token=uuid.uuid4())
-        while not Root.objects.filter(pk=root.pk, state=RootState.ACTIVE).exists():
-            time.sleep(0.001)
+        wait_for(Root.objects.filter(pk=root.pk, state=RootState.ACTIVE).exists, what=root.name, every_s=0.001)
         took_ms = (time.perf_counter() - began) * 1000
-        while not settled():
-            time.sleep(0.01)
+        wait_for(settled, what="what follows a new root")
         return took_ms
 
+    settings = {
+        "HSMModulePath": module,
+        "Keys.Root.UseHSM": "1",
+        "Keys.Root.HSMPassword": pin,
+        "Keys.Root.HSMTokenName": label,
+    }
     with stage.workers(folder) as workers:
         workers.worker()
+        store.save_local(settings, seen=store.seen_of(settings), actor=Actor.system())
+        wait_for(settled, what="what the settings started")
         return [create() for _ in range(ROUNDS + 3)][3:]

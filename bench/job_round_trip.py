@@ -1,7 +1,5 @@
 """From a committed job to its committed end, in a real worker behind a real broker; the job itself does nothing."""
 
-import time
-
 from bench import stage
 from bench.figures import p50, p95, times_ms
 
@@ -16,13 +14,13 @@ def measure() -> dict[str, float]:
         from console.jobs import queue
         from console.jobs.models import FINISHED, Job
         from console.lib.actor import Actor
+        from tests.fixtures.processes import wait_for
 
         workers.worker()
 
         def round_trip() -> None:
             job = queue.enqueue(KIND, subject=workers.server.subject, actor=Actor.system(), server=workers.server)
-            while not Job.objects.filter(pk=job.pk, state__in=FINISHED).exists():
-                time.sleep(0.001)
+            wait_for(Job.objects.filter(pk=job.pk, state__in=FINISHED).exists, what="the job's end", every_s=0.001)
 
         taken = times_ms(round_trip, ROUNDS, warm_up=10)
     return {"round trip, p50 ms": p50(taken), "round trip, p95 ms": p95(taken)}

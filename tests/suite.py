@@ -17,8 +17,8 @@ PACKAGES = ("console", "settings_store", "hsm", "keys", "tests", "bench")
 PYTHON = (sys.executable, "-m")
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 CHECKS = {
-    "format": (*PYTHON, "ruff", "format", "--check", "."),
-    "lint": (*PYTHON, "ruff", "check", "."),
+    "format": (*PYTHON, "ruff", "format", "--check", "--output-format", "concise", "."),
+    "lint": (*PYTHON, "ruff", "check", "--output-format", "concise", "."),
     "types": (*PYTHON, "mypy", *PACKAGES),
     "import contracts": (sys.executable, "-c", LINT_IMPORTS),
     "templates": (*PYTHON, "djlint", "--lint", "--quiet", "templates"),

@@ -97,5 +97,8 @@ def worker_plan(run: Run, server_name: str) -> Plan:
 
 def beat_plan(run: Run) -> Plan:
     """Return beat, which knows names of tasks only."""
-    argv = (sys.executable, "-m", "celery", "-A", "console", "beat", "--loglevel", "WARNING", "--pidfile=")
+    argv = (
+        *(sys.executable, "-m", "celery", "-A", "console", "beat", "--loglevel", "WARNING", "--pidfile="),
+        *("--schedule", str(run.state.root / "beat-schedule")),
+    )
     return Plan("beat", argv, closed_environment(run), stop_within_s=5)
