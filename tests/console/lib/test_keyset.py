@@ -21,9 +21,7 @@ from console.servers.models import Server
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SORTS = ("created_at", "-created_at", "kind_name", "-kind_name", "id", "-id", "attempts", "-attempts")
 
-rows = st.lists(
-    st.tuples(st.integers(0, 3), st.sampled_from(["a", "B", "ä", "z z"]), st.integers(0, 2)), max_size=14
-)
+rows = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["a", "B", "ä", "z z"]), st.integers(0, 2)), max_size=14)
 
 
 @pytest.fixture
@@ -127,8 +125,6 @@ def test_a_column_that_may_be_empty_is_no_sort(server: Server) -> None:
         keyset.page(Job.objects.all(), sort="-finished_at")
 
 
-@pytest.mark.parametrize(
-    ("requested", "sort"), [("name", "name"), ("password", "-at"), (None, "-at"), ("", "-at")]
-)
+@pytest.mark.parametrize(("requested", "sort"), [("name", "name"), ("password", "-at"), (None, "-at"), ("", "-at")])
 def test_only_allowed_sorts(requested: str | None, sort: str) -> None:
     assert keyset.chosen(requested, ("name", "-at"), "-at") == sort

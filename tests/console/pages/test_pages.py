@@ -11,6 +11,7 @@ from django.test import Client
 
 from console import health, help_pages, pkilog, support
 from console.activity.models import Entry
+from console.celery import app
 from console.jobs.models import Job, State
 from console.lib import clock
 from console.servers.current import sealing_public
@@ -53,7 +54,7 @@ def test_not_ready_names_the_part_and_nothing_else(client: Client, db: None, mon
 
     monkeypatch.setitem(health.CHECKS, "broker", lambda: True)
     with monkeypatch.context() as away:
-        away.setattr(health.connection, "cursor", gone)
+        away.setattr("console.health.connection.cursor", gone)
         answer = client.get("/health/ready")
     assert answer.status_code == 503
     assert answer.json()["checks"]["database"] == "failed"
@@ -63,16 +64,14 @@ def test_not_ready_names_the_part_and_nothing_else(client: Client, db: None, mon
 
 def test_a_broker_that_is_away_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert health.broker()
-    connect = health.app.connection_for_write
-    monkeypatch.setattr(
-        health.app, "connection_for_write", lambda **options: connect("redis://127.0.0.1:1/0", **options)
-    )
+    connect = app.connection_for_write
+    monkeypatch.setattr(app, "connection_for_write", lambda **options: connect("redis://127.0.0.1:1/0", **options))
     assert not health.broker()
 
 
 def test_missing_migrations_are_seen(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert health.migrations()
-    monkeypatch.setattr(health.MigrationExecutor, "migration_plan", lambda *_: ["one"])
+    monkeypatch.setattr("console.health.MigrationExecutor.migration_plan", lambda *_: ["one"])
     assert not health.migrations()
 
 
