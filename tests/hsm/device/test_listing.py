@@ -1,7 +1,6 @@
 """A listing in several frames: what the host cuts, the worker joins, all of it or nothing."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -31,7 +30,7 @@ class Listing:
 
 
 class HostInHere(Seat):
-    """A seat whose host answers in this process; it breaks off after `frames`."""
+    """A seat whose host answers in this process, whatever it is asked; it breaks off after `frames`."""
 
     def __init__(self, count: int, frames: int | None = None) -> None:
         super().__init__(HostKey("/x.so", ()), Breaker())
@@ -46,11 +45,11 @@ class HostInHere(Seat):
         """Say that the host runs."""
         return True
 
-    def call(self, _request: wire.Request, _deadline_s: float, **_options: Any) -> wire.Reply:
+    def call(self, request: wire.Request, deadline_s: float, *, context: str = "") -> wire.Reply:  # noqa: ARG002
         """Give the first frame."""
         return next(self._replies)
 
-    def next_part(self, _deadline_s: float, **_options: Any) -> wire.Reply:
+    def next_part(self, deadline_s: float, *, context: str) -> wire.Reply:  # noqa: ARG002
         """Give the next frame."""
         if self._frames is not None:
             self._frames -= 1
