@@ -96,6 +96,7 @@ class DeleteForm(forms.Form):
     """Confirms a deletion, and says what becomes of keys that live by the settings."""
 
     CONFIRMATION = "Forget"
+    use_required_attribute = False
 
     bindings = forms.ChoiceField(
         label="Keys that stay on a token",
@@ -104,8 +105,8 @@ class DeleteForm(forms.Form):
         widget=forms.RadioSelect,
         initial="keep",
     )
-    typed = forms.CharField(
-        label=f"Type {CONFIRMATION} to give up these keys", required=False, max_length=20,
+    typed = OpenField(
+        label=f"To forget these keys, type {CONFIRMATION}", max_length=20,
         widget=forms.TextInput(attrs=PLAIN | {"class": "short"}),
     )  # fmt: skip
 
