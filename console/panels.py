@@ -12,19 +12,18 @@ from console.activity.models import Entry, Head, SignedHead
 from console.home import Fact, Mark, Panel, Step, register_panel, register_step
 from console.jobs import listing
 from console.jobs.models import Job, State
-from console.lib import clock, durations
+from console.lib import clock
 from console.servers.current import current
 from hsm import report
 from hsm.models import TokenBinding
 from keys.models.backup import Backup
 from keys.models.keystore import KeyStore, Protection
-from keys.models.root import UNSETTLED, Root, RootState
+from keys.models.root import Root
 from settings_store import values
 
 DAY = timedelta(days=1)
 SILENT = timedelta(minutes=3)
 UNSIGNED = timedelta(minutes=5)
-BACKUP_AGE = timedelta(days=30)
 MOST_LINES = 6
 
 
@@ -40,21 +39,6 @@ def clients(_request: HttpRequest) -> Panel:
     lines = (Fact("Connected now", "0"),)
     summary = "No client is connected. Registration of clients comes with a later version."
     return Panel("clients", "Clients", "devices", Mark.IDLE, summary, lines)
-
-
-def keys(_request: HttpRequest) -> Panel:
-    """Show the root keys of this server, and where they live."""
-    roots = list(Root.objects.filter(server=current()).select_related("binding").order_by("-number"))
-    active = [root for root in roots if root.state == RootState.ACTIVE]
-    lines = tuple(Fact(root.short_name, root.store_label, reverse("keys:root", args=[root.pk])) for root in active)
-    open_ones = sum(root.state in UNSETTLED for root in roots)
-    state, summary = Mark.OK, f"{_count(len(active), 'root key')} in use"
-    if not active:
-        state, summary = Mark.BAD, "No root key is in use"
-    elif open_ones:
-        state, summary = Mark.WARN, f"{summary}, {open_ones} not settled"
-    url = reverse("keys:current-server")
-    return Panel("keys", "Root keys", "key", state, summary, lines[:MOST_LINES], url, "Current Server")
 
 
 def key_store(_request: HttpRequest) -> Panel:
@@ -156,20 +140,6 @@ def _unsigned(signed: SignedHead | None) -> int:
     return _entries() - proven if first and clock.now() - first.at > UNSIGNED else 0
 
 
-def backup(_request: HttpRequest) -> Panel:
-    """Show the last backup."""
-    last = (
-        Backup.objects.filter(server=current(), finished_at__isnull=False, problem="").order_by("-finished_at").first()
-    )
-    if last is None or last.finished_at is None:
-        return Panel("backup", "Backup", "archive", Mark.WARN, "No backup yet: make one before you revoke a key")
-    lines = (Fact("Last backup", last.get_label_display(), at=last.finished_at),)
-    if clock.now() - last.finished_at > BACKUP_AGE:
-        age = durations.relative(last.finished_at, clock.now())
-        return Panel("backup", "Backup", "archive", Mark.WARN, f"The last backup was made {age}", lines)
-    return Panel("backup", "Backup", "archive", Mark.OK, "Backed up", lines)
-
-
 def second_administrator(_request: HttpRequest) -> Step:
     """Propose a second administrator: nobody should be locked out by one lost password."""
     done = User.objects.administrators().count() > 1
@@ -200,9 +170,9 @@ def first_verification(_request: HttpRequest) -> Step:
 
 def register() -> None:
     """Fill Home's registry; called once at start-up."""
-    panels = (server, clients, keys, hsm, key_store, jobs, log, backup)
-    for order, builder in enumerate(panels):
-        register_panel(10 * order, builder)
+    # The keys app adds the root keys at 20 and the last backup at 60.
+    for order, builder in ((0, server), (10, clients), (30, hsm), (35, key_store), (40, jobs), (50, log)):
+        register_panel(order, builder)
     for order, step in enumerate((hsm_integration, first_backup, second_administrator, first_verification)):
         register_step(10 * order, step)
 

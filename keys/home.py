@@ -1,5 +1,7 @@
 """What Home shows of the keys: which roots there are, where they live, and the last backup."""
 
+from datetime import timedelta
+
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -10,6 +12,8 @@ from keys import propagation, tiles
 from keys.backups_seen import last
 from keys.models.root import Root, RootState
 from keys.standing import Standing
+
+BACKUP_AGE = timedelta(days=30)
 
 
 def root_keys(_request: HttpRequest) -> Panel:
@@ -59,6 +63,8 @@ def last_backup(_request: HttpRequest) -> Panel:
         state, summary = Mark.WARN, "There is no backup of this server yet"
     elif stale:
         state, summary = Mark.WARN, "Keys were revoked since: back up again"
+    elif clock.now() - backup.created_at > BACKUP_AGE:
+        state, summary = Mark.WARN, f"The last backup was made {durations.relative(backup.created_at, clock.now())}"
     else:
         state, summary = Mark.OK, f"{backup.label.capitalize()}, {durations.relative(backup.created_at, clock.now())}"
     return Panel(

@@ -16,6 +16,7 @@ from console.jobs import queue, sweeping
 from console.jobs.models import Job, State
 from console.lib import clock
 from console.servers.models import Server
+from keys.home import last_backup, root_keys
 from keys.models.backup import Backup, BackupLabel
 from keys.models.keystore import KeyStore, Protection
 from tests.console.activity.conftest import ANN, LogKey, append, log_key  # noqa: F401 - fixtures
@@ -49,7 +50,7 @@ def test_home_shows_every_panel_with_its_state_in_words(admin_client: Client, se
         "Key store pki.db",
         "Background jobs",
         "Activity log",
-        "Backup",
+        "Last backup",
     )
     places = [page.index(f">{title}</h3>") for title in titles]
     assert places == sorted(places)
@@ -66,7 +67,7 @@ def test_an_empty_console_names_the_first_steps(admin_client: Client, server: Se
         "Verify the activity log",
     ):
         assert title in page
-    assert "0 of 4 done" in page
+    assert "0 of 5 done" in page
 
 
 def test_the_first_steps_go_away(admin_client: Client, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,13 +135,13 @@ def test_log_panel_shows_signing_and_the_last_verification(
 
 
 def test_backup_panel(server: Server, moved: Callable[[timedelta], None]) -> None:
-    assert panels.backup(REQUEST).state is Mark.WARN
+    assert last_backup(REQUEST).state is Mark.WARN
     now = clock.now()
     Backup.objects.create(server=server, label=BackupLabel.MANUAL, asked_by="ann", asked_at=now, finished_at=now)
-    assert panels.backup(REQUEST).state is Mark.OK
+    assert last_backup(REQUEST).state is Mark.OK
     assert panels.first_backup(REQUEST).done
     moved(timedelta(days=40))
-    assert "40 days ago" in panels.backup(REQUEST).summary
+    assert "40 days ago" in last_backup(REQUEST).summary
 
 
 def test_key_store_panel(server: Server) -> None:
@@ -152,7 +153,7 @@ def test_key_store_panel(server: Server) -> None:
 
 
 def test_keys_and_hsm_panels_on_an_empty_server(server: Server) -> None:
-    assert panels.keys(REQUEST).state is Mark.BAD
+    assert root_keys(REQUEST).state is Mark.BAD
     assert (panels.hsm(REQUEST).state, panels.hsm(REQUEST).summary) == (Mark.IDLE, "Not used: keys live in pki.db")
 
 
