@@ -51,11 +51,14 @@ class Card:
 
 
 def card(job: Job, now: datetime, watch: Watch | None = None) -> Card:
-    """Prepare the card of a job. `news` is what a screen reader says now, empty when there is nothing new."""
-    watch = watch or Watch()
+    """Prepare the card of a job. `news` is what a screen reader says now, empty when there is nothing new.
+
+    Without `watch` it is the card of a whole page, which has no way to speak: the first poll does.
+    """
     look, icon = LOOKS[job.state]
     percent = min(100, job.done * 100 // job.total) if job.total else 0
-    said, news = _spoken(job, percent, watch.said)
+    said, news = _spoken(job, percent, watch.said) if watch else (NOTHING_SAID, "")
+    watch = watch or Watch()
     since = watch.since or int(now.timestamp())
     seconds = htmx.poll_seconds(watch.polls, now.timestamp() - since) if watched(job, now) else 0
     return Card(

@@ -6,7 +6,7 @@ from django import template
 from django.template import Context
 
 from console import links
-from console.jobs.card import Card, Watch, card
+from console.jobs.card import Card, card
 from console.jobs.models import Job
 from console.lib import clock
 from console.lib.subject import Subject
@@ -18,7 +18,7 @@ register = template.Library()
 def card_of(context: Context, job: Job) -> Card:
     """Return the job as the card shows it; a poll passes its own card in."""
     made: Any = context.get("card")
-    return made if isinstance(made, Card) else card(job, clock.now(), Watch())
+    return made if isinstance(made, Card) else card(job, clock.now())
 
 
 @register.simple_tag
