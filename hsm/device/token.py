@@ -20,11 +20,12 @@ from hsm.device.base import (
 )
 from hsm.device.capabilities import capabilities_of
 from hsm.device.codes import check_key_id, error_for
-from hsm.device.errors import DeviceError, ErrorClass, PinError
+from hsm.device.errors import DeviceError, ErrorClass
 from hsm.device.pool import Pool
 from hsm.device.seat import Seat
 
-MAX_LABEL_BYTES = 255
+# The PIN itself is wrong, for ever. A locked or expired one may work again once the security officer has acted.
+WRONG_PINS = frozenset({"CKR_PIN_INCORRECT", "CKR_PIN_INVALID", "CKR_PIN_LEN_RANGE"})
 
 _R = TypeVar("_R", bound=wire.Reply)
 _T = TypeVar("_T")
@@ -169,7 +170,7 @@ class TokenDevice:
             reply = _expect(seat.call(request, self._deadline_s, context="The login failed."), wire.LoggedIn)
         except DeviceError as error:
             seat.drop()  # a failed login leaves a session behind in the module
-            if isinstance(error, PinError) and error.attempted:
+            if error.code in WRONG_PINS:
                 self._pool.reject(seat.key)
             raise
         seat.logged_in = reply.token

@@ -130,6 +130,19 @@ def test_what_a_token_says_about_a_pin(refused: Refused, module: FaultyModule, v
     assert module.calls().count("C_Login") == 1
 
 
+@pytest.mark.parametrize("value", ["0xA3", "0xA4", "0x102"])
+def test_a_pin_works_again_once_the_security_officer_has_acted(
+    refused: Refused, module: FaultyModule, token: Token, environment: dict[str, str], value: str
+) -> None:
+    module.order(f"C_Login before return {value}")
+    assert isinstance(refused(token.pin), PinError)
+    module.behave()
+    with open_token(
+        str(module.path), label="alpha", pin=Pin(token.pin), pin_version="1", environment=environment
+    ) as it:
+        assert list(it.list_keys()) == []
+
+
 @pytest.mark.parametrize(("action", "error"), [("hang", DeadlineError), ("crash", HostLostError)])
 def test_a_login_that_is_lost_is_not_tried_again(
     refused: Refused, module: FaultyModule, action: str, error: type[DeviceError]

@@ -154,6 +154,18 @@ def test_closing_ends_every_host(farm: TokenFarm) -> None:
     assert not alive(pid)
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_host_outlives_the_signals_that_stop_a_worker(farm: TokenFarm, name: str) -> None:
+    """A worker that is stopped finishes its task first; Ctrl-C and systemd signal its hosts at the same moment."""
+    list_tokens(SOFTHSM, environment=farm.environment)
+    (seat,) = pool.seats()
+    assert seat.pid is not None
+    os.kill(seat.pid, signal.Signals[name])
+    before = seat.pid
+    list_tokens(SOFTHSM, environment=farm.environment)
+    assert (seat.pid, seat.running) == (before, True)
+
+
 def test_a_host_that_is_gone_is_said_to_be_gone(farm: TokenFarm) -> None:
     host = HostProcess(farm.environment)
     host.wait_ready()
