@@ -97,11 +97,12 @@ def crashing_library(folder: Path, body: str) -> str:
     ids=["missing", "directory", "text file", "windows path", "not pkcs11", "crashes on load"],
 )
 def test_a_module_that_does_not_load_is_a_clear_line(  # SET-16
-    make: Callable[[Path], str], tmp_path: Path, put: Put, run_jobs: RunJobs
+    make: Callable[[Path], str], tmp_path: Path, put: Put, run_jobs: RunJobs, var_dir: Path
 ) -> None:
     put("HSMModulePath", make(tmp_path))
     job = run_check(run_jobs)
     line = bad(job)
+    assert line["code"] in (var_dir / "Logs" / "pki.log").read_text()
     assert line["name"] == "Load the module"
     assert line["detail"]
     assert line["code"]

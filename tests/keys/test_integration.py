@@ -1,6 +1,7 @@
 """The guided page HSM integration, without its script: nine steps over a real token (walkthrough 3, 7, 10)."""
 
 import re
+import uuid
 from collections.abc import Callable
 from html import unescape
 
@@ -8,10 +9,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from console.accounts.models import User
 from console.jobs.models import Job
 from console.servers.models import Server
 from hsm.models import SeenToken
+from keys import roots
 from keys.integration import Integration
+from keys.models.root import Root
 from settings_store import values
 from tests.fixtures.softhsm import SoftHsm, Token
 
@@ -235,6 +239,46 @@ def test_an_auditor_reads_and_changes_nothing(auditor_client: Client, token: Tok
         assert auditor_client.post(reverse(name, args=args), {"path": token.module}).status_code == 403
     assert not SeenToken.objects.exists()
     assert values.text("HSMModulePath") is None
+
+
+def test_deleting_hsm_settings_names_live_keys_and_keeps_or_forgets_them(  # walkthrough 7
+    admin_client: Client, admin: User, token: Token, run_jobs: RunJobs
+) -> None:
+    walk(admin_client, token, run_jobs)
+    roots.request(actor=admin.actor, form_token=uuid.uuid4())
+    run_jobs()
+    root = Root.objects.get()
+    assert root.binding is not None
+    delete = reverse("settings_store:delete")
+    chosen = ["Local:HSMModulePath", "Local:Keys.Root.HSMPassword"]
+    page = text(admin_client.get(delete, {"id": chosen}))
+    assert "1 key still lives on a token" in page
+    assert root.name in page
+    response = admin_client.post(delete, {"id": chosen, "bindings": "forget", "typed": "forget it"})
+    assert response.status_code == 422
+    assert "Type Forget, or choose Keep" in text(response)
+    assert values.text("HSMModulePath") == token.module
+    admin_client.post(delete, {"id": chosen[:1], "bindings": "keep"})
+    root.binding.refresh_from_db()
+    assert root.binding.sealed_pin
+    admin_client.post(delete, {"id": chosen[1:], "bindings": "forget", "typed": "Forget"})
+    root.binding.refresh_from_db()
+    assert root.binding.sealed_pin is None
+    assert "Forgotten" in text(admin_client.get(reverse("hsm:binding", args=[root.binding.pk])))
+
+
+def test_the_step_rotate_says_where_the_keys_are(
+    admin_client: Client, admin: User, token: Token, run_jobs: RunJobs
+) -> None:
+    assert lights()["rotate"] == "warn"
+    roots.request(actor=admin.actor, form_token=uuid.uuid4())
+    run_jobs()
+    assert lights()["rotate"] == "ok"
+    walk(admin_client, token, run_jobs)
+    page = text(admin_client.get(at("rotate")))
+    assert "Made before the present settings: the root key is in pki.db" in page
+    assert "one week later" in page  # HSI-24, HSI-25
+    assert "more processing and network traffic" in page
 
 
 def test_each_server_of_a_pair_is_shown(admin_client: Client, server: Server) -> None:  # HSI-33, AMB-09
