@@ -162,7 +162,7 @@ def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
     return _ask(request, _load(job_id), CANCEL)
 
 
-@access(Capability.MANAGE_JOBS)
+@access(Capability.MANAGE_JOBS, recent=True)
 @require_http_methods(["GET", "HEAD", "POST"])
 def reschedule(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Ask for a new time, then move the job there."""

@@ -50,7 +50,6 @@ NAMES: dict[tuple[Capability, bool], str] = {
         accounts:end-own-session
         accounts:profile
         accounts:security
-        activity:download
         console:help
         console:help-page
         console:home
@@ -74,6 +73,7 @@ NAMES: dict[tuple[Capability, bool], str] = {
         accounts:roles
         accounts:user
         accounts:users
+        activity:download
         activity:entry
         activity:export
         activity:list
@@ -149,10 +149,10 @@ NAMES: dict[tuple[Capability, bool], str] = {
     """,
     (Capability.MANAGE_JOBS, False): """
         jobs:cancel
-        jobs:reschedule
         jobs:retry
     """,
     (Capability.MANAGE_JOBS, True): """
+        jobs:reschedule
         jobs:run-now
     """,
     (Capability.BACK_UP, True): """
