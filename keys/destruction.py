@@ -25,6 +25,8 @@ from keys.purposes import PURPOSES, Purpose
 from keys.rotation import PAUSE_AFTER_FAILURE
 
 MODELS: dict[str, type[Root] | type[Subordinate]] = {"root-key": Root, "subordinate-key": Subordinate}
+# A token that was forgotten keeps what is on it, until its keys are bound to it again.
+REACHABLE = Q(binding__isnull=True) | Q(binding__forgotten_at__isnull=True)
 ACTIONS = {"root-key": Action.ROOT_DESTROYED, "subordinate-key": Action.SUBORDINATE_DESTROYED}
 
 
@@ -42,9 +44,9 @@ def ripe(server: Server, now: datetime) -> list[Root | Subordinate]:
     An intermediate stays, also revoked, until the last certificate that it issued has ended: it may have to sign a
     CRL until then.
     """
-    gone_roots = Root.objects.filter(server=server, state=RootState.REVOKED, destroyed_at=None)
+    gone_roots = Root.objects.filter(REACHABLE, server=server, state=RootState.REVOKED, destroyed_at=None)
     ended = Q(state=SubordinateState.RETIRED, not_after__lte=now) | Q(state=SubordinateState.REVOKED)
-    below = Subordinate.objects.filter(server=server, destroyed_at=None).exclude(store="")
+    below = Subordinate.objects.filter(REACHABLE, server=server, destroyed_at=None).exclude(store="")
     plain = below.filter(ended).exclude(purpose__in=CA_PURPOSES)
     intermediates = below.filter(
         purpose__in=CA_PURPOSES, state__in=(SubordinateState.RETIRED, SubordinateState.REVOKED)
@@ -73,6 +75,12 @@ def destroy(subject_kind: str, key_id: UUID | str, *, actor: Actor) -> str:
     key = _load(subject_kind, key_id)
     if key.destroyed_at:
         return f"The private key of {key.name} is destroyed."
+    if key.binding and key.binding.forgotten_at:
+        raise RefusedError(
+            f"{key.store_label} was forgotten, and its PIN with it: the private key of {key.name} stays on it.",
+            next_step="Set the HSM settings to that token again and use Re-bind keys, or destroy the object with the "
+            f"CKA_ID {key.cka_id.hex()} by the tools of the HSM.",
+        )
     if key not in ripe(key.server, clock.now()):
         raise RefusedError(f"The private key of {key.name} is still needed. It was not destroyed.")
     try:

@@ -2,23 +2,24 @@
 
 from collections.abc import Iterator
 
+from django.db.models import Q
 from django.urls import reverse
 
 from hsm.holders import BoundKey
 from hsm.models import TokenBinding
-from keys.models.root import Root, RootState
-from keys.models.subordinate import Subordinate, SubordinateState
+from keys.models.root import Root
+from keys.models.subordinate import Subordinate
 
 
 class KeysHolder:
     """Implements hsm.holders.Holder: every key that is not known to be destroyed, or never made."""
 
     def keys_on(self, binding: TokenBinding) -> Iterator[BoundKey]:
-        """Yield the keys on one token, those in doubt included."""
-        for root in Root.objects.filter(binding=binding, destroyed_at=None).exclude(state=RootState.FAILED):
+        """Yield the keys on one token, those included that may be there."""
+        may_be_there = Q(destroyed_at=None) & (~Q(state="failed") | Q(look_after__isnull=False))
+        for root in Root.objects.filter(may_be_there, binding=binding):
             yield self._bound(root, reverse("keys:root", args=[root.pk]))
-        below = Subordinate.objects.filter(binding=binding, destroyed_at=None)
-        for key in below.exclude(state=SubordinateState.FAILED):
+        for key in Subordinate.objects.filter(may_be_there, binding=binding):
             yield self._bound(key, reverse("keys:subordinate", args=[key.pk]))
 
     def rebind(self, key: BoundKey, binding: TokenBinding) -> None:

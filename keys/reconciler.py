@@ -14,6 +14,7 @@ from console.jobs.models import OPEN, Job
 from console.lib import clock
 from console.lib.actor import Actor
 from console.servers.models import Server
+from hsm.errors import BindingForgottenError
 from keys import saga, stores
 from keys.actions import Action
 from keys.jobs import CREATE_ROOT, LEASE_S
@@ -65,13 +66,16 @@ def _due_for_second_look(server: Server) -> list[Root | Subordinate]:
 def look_again(row: Root | Subordinate) -> bool:
     """Destroy a key that appeared after its creation was given up; return whether there was one.
 
-    A token that is away is asked again in an hour.
+    A token that is away is asked again in an hour, one that was forgotten never.
     """
     try:
         with stores.open_device(row) as device:
             found = device.find(row.cka_id)
             if found:
                 device.destroy(row.cka_id)
+    except BindingForgottenError:
+        type(row).objects.filter(pk=row.pk).update(look_after=None)
+        return False
     except saga.FAULTS:
         type(row).objects.filter(pk=row.pk).update(look_after=clock.now() + LOOK_AGAIN)
         return False

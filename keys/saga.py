@@ -17,6 +17,7 @@ from console.lib import clock
 from console.lib.errors import ConsoleError
 from hsm.device.base import Device, KeySpec
 from hsm.device.errors import DeviceError, KeyExistsError
+from hsm.errors import BindingForgottenError
 from keys import stores
 from keys.errors import CreationFailedError, FencedError, UnsettledError, WaitingError
 from keys.models.keypair import KeyPair, spki_fields
@@ -56,6 +57,9 @@ def make(row: KeyPair, spec: KeySpec, finish: Callable[[Device], None], record: 
     with ExitStack() as stack:
         try:
             device = stack.enter_context(stores.open_device(row))
+        except BindingForgottenError as fault:
+            # Given up by an administrator: nobody can look any more, and the row must not wait for it for ever.
+            raise fail(row, fault, record) from fault
         except FAULTS as fault:
             raise (fail if fresh else doubt)(row, fault, record) from fault
         spki_der = _obtain(device, row, spec, record, fresh=fresh)
