@@ -32,7 +32,10 @@ def main(arguments: list[str]) -> int:
         return run_console()
     except SupervisorError as error:
         print(error, file=sys.stderr)
-        return 1
+    except OSError as error:
+        # The disk is full, or somebody removed the folder of a console that runs.
+        print(f"The state folder cannot be used, so everything is stopped: {error}", file=sys.stderr)
+    return 1
 
 
 def run_command(arguments: list[str]) -> int:
