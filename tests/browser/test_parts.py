@@ -123,6 +123,17 @@ def test_a_double_click_sends_a_form_once(page: Page) -> None:
     assert len(sent) == 1
 
 
+def test_the_theme_stays_chosen_and_the_page_stays_open(page: Page) -> None:
+    html = page.locator("html")
+    assert html.get_attribute("data-theme") is None
+    page.locator("#theme-button").click()
+    page.locator("#theme-menu >> text=Dark").click()
+    expect(html).to_have_attribute("data-theme", "dark")
+    assert page.url.endswith("/sample/")
+    page.goto("/sample/?again")
+    expect(html).to_have_attribute("data-theme", "dark")
+
+
 def test_the_drawer_opens_on_a_phone_and_escape_closes_it(open_page: OpenPage, admin: User) -> None:
     page = open_page(admin, viewport=judging.PHONE)
     page.goto("/sample/")
