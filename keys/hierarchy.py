@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from console.lib import durations
+from keys.models.keypair import KeyPair
 from keys.models.root import Root
 from keys.models.subordinate import Subordinate
 from keys.purposes import PURPOSES, Purpose
@@ -98,7 +99,7 @@ def tree(root: Root, below: Sequence[Subordinate], now: datetime, urls: dict[obj
     """Return a root with the keys in use that it signed; `urls` are the pages of keys, by primary key."""
     return Node(
         name=root.short_name,
-        sub=_fit(f"Root key pair · {root.store_label}"),
+        sub=_fit(f"Root key pair · {_store(root)}"),
         meta="never expires",
         kind="root",
         url=urls.get(root.pk, ""),
@@ -112,11 +113,15 @@ def _subordinate(key: Subordinate, now: datetime, urls: dict[object, str]) -> No
     soon = renews is not None and (renews - now).total_seconds() < SOON_HOURS * 3600
     return Node(
         name=facts.label,
-        sub=_fit(f"{key.holder} · {key.store_label}"),
+        sub=_fit(f"{key.holder} · {_store(key)}"),
         meta=f"renews {durations.relative(renews, now)}" if soon and renews else _date(renews),
         kind="warn" if soon else "mid",
         url=urls.get(key.pk, ""),
     )
+
+
+def _store(key: KeyPair) -> str:
+    return f"HSM {key.binding.label}" if key.binding else key.store_label
 
 
 def _date(moment: datetime | None) -> str:

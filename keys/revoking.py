@@ -49,12 +49,13 @@ class Order:
 class Signed:
     """What was signed before the commit.
 
-    `crl_der` is empty when the root's device could not be used: `skipped` says why. `serials` are those that the CRL
-    and the directive name.
+    `crl_der` is empty when the root's device could not be used: `skipped` says why. `serials` are those of the
+    subordinate keys, which CRL and directive name.
     """
 
     serials: frozenset[str]
     crl_der: bytes
+    crl_entries: int
     skipped: str
     signer: Root
     sequence: int
@@ -117,7 +118,8 @@ def _issued(root: Root) -> list[Subordinate]:
 
 def _sign(server: Server, root: Root, replacement: Root, order: Order, now: datetime) -> Signed:
     serials = frozenset(key.serial for key in _issued(root))
-    crl_der, skipped = _last_crl(root, serials, order, now)
+    entries = _crl_entries(root, serials, order)
+    crl_der, skipped = _last_crl(root, entries, CODES[order.reason], now)
     last = Directive.objects.filter(server=server).order_by("-sequence").first()
     sequence = last.sequence + 1 if last else 1
     payload = _payload(server, root, replacement, order, sequence, serials, now)
@@ -126,17 +128,20 @@ def _sign(server: Server, root: Root, replacement: Root, order: Order, now: date
             signature = directive.sign(payload, signer)
     except saga.FAULTS as fault:
         raise saga.later(fault, f"{replacement.name} could not sign the directive; nothing was revoked yet.") from fault
-    return Signed(serials, crl_der, skipped, replacement, sequence, payload, signature)
+    return Signed(serials, crl_der, len(entries), skipped, replacement, sequence, payload, signature)
 
 
-def _last_crl(root: Root, serials: frozenset[str], order: Order, now: datetime) -> tuple[bytes, str]:
+def _crl_entries(root: Root, serials: frozenset[str], order: Order) -> frozenset[str]:
+    if order.reason != RevocationReason.COMPROMISED:
+        # The cross-certificates stay: they carry over whoever knows only this root.
+        return serials
+    # A thief of the key could have made any of them.
+    return serials | set(CrossCertificate.objects.filter(issuer=root).values_list("serial", flat=True))
+
+
+def _last_crl(root: Root, serials: frozenset[str], code: Reason, now: datetime) -> tuple[bytes, str]:
     """Step 2: the last CRL over every subordinate. Without the device it is left out, and the reason returned."""
-    code = CODES[order.reason]
-    named = set(serials)
-    if order.reason == RevocationReason.COMPROMISED:
-        # Otherwise they carry over whoever knows only this root; a thief of its key could have made any of them.
-        named |= set(CrossCertificate.objects.filter(issuer=root).values_list("serial", flat=True))
-    entries = [Revoked(int(serial, 16), now, code) for serial in sorted(named)]
+    entries = [Revoked(int(serial, 16), now, code) for serial in sorted(serials)]
     prepared = crl.prepare(bytes(root.certificate_der), entries, number=1, now=now)
     try:
         with stores.open_signer(root) as signer:
@@ -196,16 +201,16 @@ def _commit(server: Server, root: Root, signed: Signed, order: Order, now: datet
     Subordinate.objects.filter(root=root, state__in=(SubordinateState.ACTIVE, SubordinateState.RETIRED)).update(
         state=SubordinateState.REVOKED, revoked_at=now
     )
-    _store(server, root, signed, len(below), now)
+    _store(server, root, signed, now)
     pkirecord.after_commit("root-revoked", root, detail=str(order.reason))
     queue.enqueue(DESTROY_KEY, subject=root.subject, actor=actor, server=server)
     log.append(Action.ROOT_REVOKED, root.subject, actor=actor, details=_details(root, signed, order, len(below)))
     return True
 
 
-def _store(server: Server, root: Root, signed: Signed, entries: int, now: datetime) -> None:
+def _store(server: Server, root: Root, signed: Signed, now: datetime) -> None:
     if signed.crl_der:
-        Crl.objects.create(root=root, number=1, crl_der=signed.crl_der, entries=entries, created_at=now)
+        Crl.objects.create(root=root, number=1, crl_der=signed.crl_der, entries=signed.crl_entries, created_at=now)
     Directive.objects.create(
         server=server,
         sequence=signed.sequence,

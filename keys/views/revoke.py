@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from console.jobs import queue
-from console.jobs.models import Job
+from console.jobs.models import Job, State
 from console.lib import clock, durations, htmx
 from console.lib.access import access
 from console.lib.capability import Capability
@@ -92,7 +92,7 @@ def _dialog(
 
 
 def _planned(request: HttpRequest, root: Root, job: Job) -> HttpResponse:
-    if job.planned:
+    if job.state == State.SCHEDULED:
         text = f"{root.name} is revoked on {durations.stamp(job.due_at)}. Cancel or move it until then."
     else:
         text = f"{root.name} is being revoked. Back up again as soon as it is done."
