@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import reswap, retarget, trigger_client_event
 
-from console.jobs.models import OPEN, Job
+from console.jobs.models import OPEN, Job, State
 from console.lib import clock, htmx
 from console.lib.access import access
 from console.lib.capability import Capability
@@ -57,11 +58,18 @@ def region(server: Server) -> dict[str, Any]:
         "unsettled": Root.objects.filter(server=server, state__in=UNSETTLED),
         "offers": revocation.offers(standing),
         "advice": tiles.advice(standing, now),
-        "jobs": Job.objects.filter(server=server, kind_name__in=AT_WORK, state__in=OPEN).order_by("created_at"),
+        "jobs": _at_work(server),
         "picture": _picture(newest, below) if newest else None,
         "elsewhere": [key for key in below if newest and key.root_id != newest.pk],
         "below": [tiles.key_line(key) for key in below if newest and key.root_id == newest.pk],
     }
+
+
+def _at_work(server: Server) -> QuerySet[Job]:
+    """Return the jobs whose cards keep the page fresh; a revocation that waits for its date shows on its tile."""
+    revoking = Q(kind_name=jobs.REVOKE_ROOT.name, state__in=(State.QUEUED, State.RUNNING))
+    at_work = Q(kind_name__in=AT_WORK, state__in=OPEN)
+    return Job.objects.filter(revoking | at_work, server=server).order_by("created_at")
 
 
 def _picture(newest: Root, below: list[Subordinate]) -> hierarchy.Picture:
