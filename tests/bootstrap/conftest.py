@@ -9,8 +9,11 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
+from django.conf import settings
 
 from console.env import BASE_DIR
 from console.supervisor import leftovers
@@ -71,7 +74,7 @@ class Console:
         return subprocess.run(
             ["./run", *arguments],
             cwd=self.checkout,
-            env=PLAIN_ENVIRONMENT,
+            env={**PLAIN_ENVIRONMENT, **self.environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -123,10 +126,24 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def database() -> Iterator[dict[str, str]]:
+    """On the PostgreSQL leg give ./run a database of its own there; else nothing, so that it uses SQLite."""
+    if not settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        yield {}
+        return
+    name = f"keystead_run_{os.getpid()}"
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    with psycopg.connect(parts.geturl(), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        yield {"DATABASE_URL": parts._replace(path=f"/{name}").geturl()}
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 @pytest.fixture
-def console(checkout: Path, tmp_path: Path) -> Iterator[Console]:
+def console(checkout: Path, tmp_path: Path, database: dict[str, str]) -> Iterator[Console]:
     """Give a console that is not started yet; at the end of the test it is gone, its data stay."""
-    made = Console(checkout, tmp_path / "output")
+    made = Console(checkout, tmp_path / "output", database)
     yield made
     if made.process is not None and made.process.poll() is None:
         made.process.kill()

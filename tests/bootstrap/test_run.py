@@ -126,7 +126,12 @@ def test_a_second_run_beside_the_first_is_refused(started: Console) -> None:
 def test_a_terminal_is_shown_the_first_password(console: Console) -> None:
     screen, terminal = pty.openpty()
     process = subprocess.Popen(
-        ["./run"], cwd=console.checkout, env=PLAIN_ENVIRONMENT, stdin=terminal, stdout=terminal, stderr=terminal
+        ["./run"],
+        cwd=console.checkout,
+        env={**PLAIN_ENVIRONMENT, **console.environment},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
     )
     os.close(terminal)
     shown = b""
