@@ -22,8 +22,8 @@ from hsm.device.errors import DeadlineError, HostLostError, PinError
 from hsm.errors import PinBusyError, PinRejectedError
 from hsm.models import PinState, PinTrial
 
-# Longer than any login may take: the deadline of the device layer and its respawn.
-CLAIM_LASTS = timedelta(seconds=60)
+# Longer than any login may take: the start of a host, then the deadlines of loading and of the login itself.
+CLAIM_LASTS = timedelta(seconds=90)
 WAIT_FOR_OTHER_S = 30
 POLL_S = 0.05
 INTERRUPTED_AT_MOST = 2
