@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from django.db import transaction
 
+from console import pkilog
 from console.activity import log
 from console.lib import clock
 from console.lib.actor import Actor
@@ -76,6 +77,7 @@ def _begin(store: LocalStore, row: KeyStore, target: str, value: SealedValue | N
         store.begin_change(keystore.opener_of(value).kind)
     except StoreLockedError as error:
         refusal = WrongPasswordError(is_set=value is not None)
+        pkilog.write("key-store", component="keys", subject="pki.db", result=refusal.code, level=pkilog.Level.ERROR)
         KeyStore.objects.filter(pk=row.pk).update(
             target_version=None, problem=refusal.message, problem_code=refusal.code
         )
@@ -104,6 +106,7 @@ def _record(row: KeyStore, value: SealedValue | None, *, actor: Actor) -> str:
         KeyStore.objects.filter(pk=row.pk).update(changed_at=clock.now())
         action = _action(before, protection)
         log.append(action, row.subject, actor=actor)
+    pkilog.write("key-store", component="keys", subject="pki.db", result=action.rpartition(".")[2])
     return SAID[action]
 
 

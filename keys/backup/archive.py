@@ -3,7 +3,7 @@
 To open one by hand: key = scrypt(passphrase, salt; n, r, p of the header) of 32 bytes; each 65,552 bytes after the
 header line are AES-256-GCM with the nonce `prefix || counter (4 bytes) || 0`, the last one with 1 for 0, and with the
 header line as associated data. The plaintext is a POSIX tar; its last member, `digests.json`, has the SHA-256 of
-every other one.
+every other one; `database/*` are gzip files of JSON lines.
 """
 
 import hashlib

@@ -4,6 +4,7 @@ Worker only. The order matters: the database first says what it knows, then the 
 which the archive's database calls active is in the archive's key store (keys are made the other way round).
 """
 
+import gzip
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
+from console import pkilog
 from console.activity import headfile, log
 from console.lib import clock
 from console.lib.actor import Actor
@@ -56,7 +58,9 @@ def make(backup: Backup, passphrase: Secret, *, actor: Actor) -> None:
     try:
         header, path, written = _write(backup, passphrase)
     except Exception as error:
-        asking.give_up(str(backup.pk), str(getattr(error, "message", UNFORESEEN)))
+        problem = str(getattr(error, "message", UNFORESEEN))
+        asking.give_up(str(backup.pk), problem)
+        pkilog.write("backup", component="keys.backup", subject=str(backup), result=problem, level=pkilog.Level.ERROR)
         raise
     backup.path, backup.size, backup.sha256 = str(path), written.size, written.sha256
     backup.roots, backup.not_contained = list(header.roots), list(header.not_contained)
@@ -71,6 +75,7 @@ def make(backup: Backup, passphrase: Secret, *, actor: Actor) -> None:
             "not contained": backup.not_contained,
         }
         log.append(Action.BACKUP_MADE, backup.subject, actor=actor, details=details)
+    pkilog.write("backup", component="keys.backup", subject=path.name, result="ok")
 
 
 def _write(backup: Backup, passphrase: Secret) -> tuple[Header, Path, Written]:
@@ -115,7 +120,7 @@ def _members(server: Server, folder: Path) -> Iterator[Member]:
     if heads.exists():
         yield Member(headfile.NAME, heads.read_bytes())
     for number, part in enumerate(database.dump()):
-        yield Member(f"database/{number:06}.jsonl", part)
+        yield Member(f"database/{number:06}.jsonl.gz", gzip.compress(part, mtime=0))
 
 
 @contextmanager

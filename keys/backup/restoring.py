@@ -4,6 +4,7 @@ Everything in the archive is read and verified before anything is changed. Then 
 transaction, and the files take their places; what was there before is moved aside, never deleted.
 """
 
+import gzip
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from keys.backup.header import Header, Label
 from keys.models.backup import Backup
 
 DATABASE = "database/"
+KEPT_SECRET_KEY = "secret-key.restored"  # noqa: S105 - the name of a file
+# Read by the web process, which has another user in production; everything else is the worker's alone.
+MODES = {"sealing.pub": 0o644, headfile.NAME: headfile.MODE}
 MADE = "Made. This server was restored from it."
 
 
@@ -80,6 +84,8 @@ def restore(path: Path, passphrase: Secret, *, wishes: Wishes, actor: Actor, say
         if aside := _move_aside(place):
             say(f"{place} was there before; it is {aside.name} now.")
         draft.rename(place)
+        if place.name == KEPT_SECRET_KEY:
+            say(f"SECRET_KEY of the archive is in {place}: give it to the web process, or second factors do not open.")
     worker_pair.cache_clear()
     say(f"{count:,} rows and {len(drafts)} files of {header.server} are back.")
     return header
@@ -156,7 +162,7 @@ def _verified_files(path: Path, passphrase: Secret) -> dict[str, bytes]:
 
 
 def _database_parts(path: Path, passphrase: Secret) -> Iterator[bytes]:
-    return (member.content for member in _members(path, passphrase) if _is_database(member))
+    return (gzip.decompress(member.content) for member in _members(path, passphrase) if _is_database(member))
 
 
 def _is_database(member: Member) -> bool:
@@ -179,17 +185,21 @@ def _places(files: dict[str, bytes]) -> Iterator[tuple[Path, bytes]]:
 
 
 def secret_key_file() -> Path:
-    """Return where SECRET_KEY comes from; where it is given as a value, a file beside for the administrator."""
-    if "SECRET_KEY" in os.environ:
-        return Path(settings.STATE_DIR / "secrets" / "secret-key.restored")
-    return Path(os.environ.get("SECRET_KEY_FILE", settings.STATE_DIR / "secrets" / "secret-key"))
+    """Return where SECRET_KEY comes from; where that is no file of ours to write, one for the administrator."""
+    own = settings.STATE_DIR / "secrets" / "secret-key"
+    path = Path(os.environ.get("SECRET_KEY_FILE", own))
+    # systemd hands credentials over in a folder that is read-only, and gone afterwards.
+    given = "SECRET_KEY" in os.environ or not (os.access(path.parent, os.W_OK) or path == own)
+    return own.with_name(KEPT_SECRET_KEY) if given else path
 
 
 def _draft(place: Path, content: bytes) -> tuple[Path, Path]:
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = place.with_name(place.name + ".restoring")
     draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+    mode = MODES.get(place.name, 0o600)
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
+        os.fchmod(file.fileno(), mode)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -1,5 +1,6 @@
 """Making a backup: whole or not at all, and its passphrase gone whatever happens (AMB-22, KEY-28 to KEY-31)."""
 
+import gzip
 import json
 import threading
 from collections.abc import Callable
@@ -43,10 +44,11 @@ def test_what_is_in_it(furnished: Root, back_up: BackUp, settings: Settings, ser
         header = Header.read(file)
         members = {member.name: member.content for member in archive.read(file, header, PASSPHRASE)}
     assert (header.label, header.server, header.roots) == (Label.POST_REVOCATION, server.fqdn, (furnished.name,))
-    assert {"pki.db", "sealing.key", "sealing.pub", "activity-heads.log", "database/000000.jsonl"} <= set(members)
-    rows = [json.loads(line) for line in members["database/000000.jsonl"].splitlines()]
+    assert {"pki.db", "sealing.key", "sealing.pub", "activity-heads.log", "database/000000.jsonl.gz"} <= set(members)
+    lines = gzip.decompress(members["database/000000.jsonl.gz"])
+    rows = [json.loads(line) for line in lines.splitlines()]
     assert {"keys.root", "activity.entry", "settings_store.setting", "accounts.user"} <= {row["model"] for row in rows}
-    assert b"sessions.session" not in members["database/000000.jsonl"]
+    assert b"sessions.session" not in lines
     (own,) = (row["fields"] for row in rows if row["model"] == "keys.backup")
     assert own["sealed_passphrase"] is None
     assert archives(settings.BACKUP_DIR) == [path]

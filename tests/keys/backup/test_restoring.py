@@ -108,7 +108,8 @@ def test_into_an_empty_machine(
     module = Path(softhsm.module).resolve()
     assert f"Needs the HSM token alpha by the module {module}" in done.stdout
     assert f"Not contained: {on_token.name}: its private key stays on the HSM token alpha." in done.stdout
-    assert (folder / "pki/pki.db").stat().st_mode & 0o777 == 0o600
+    modes = {path: (folder / path).stat().st_mode & 0o777 for path in ("pki/pki.db", "secrets/sealing.pub")}
+    assert modes == {"pki/pki.db": 0o600, "secrets/sealing.pub": 0o644}
     assert (folder / "secrets/sealing.key").read_bytes() == settings.SEALING_KEY_FILE.read_bytes()
 
     signed = subprocess.run(
@@ -223,6 +224,21 @@ def test_a_failure_in_the_middle_leaves_the_database(furnished: Root, back_up: B
             restore(backup)
     assert everything() == before
     assert triggers.missing(connection) == []
+
+
+def test_a_secret_key_that_is_not_ours_to_write(tmp_path: Path, settings: Settings, var_dir: Path) -> None:
+    """As under systemd: the key from the archive is put beside, for the administrator."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SECRET_KEY", raising=False)
+        patch.delenv("SECRET_KEY_FILE", raising=False)
+        assert restoring.secret_key_file() == var_dir / "secrets" / "secret-key"
+        patch.setenv("SECRET_KEY_FILE", str(tmp_path / "key"))
+        assert restoring.secret_key_file() == tmp_path / "key"
+        patch.setenv("SECRET_KEY_FILE", "/proc/credentials/key")
+        assert restoring.secret_key_file() == var_dir / "secrets" / "secret-key.restored"
+        patch.delenv("SECRET_KEY_FILE")
+        patch.setenv("SECRET_KEY", "a value")
+        assert restoring.secret_key_file().name == "secret-key.restored"
 
 
 def test_the_commands(furnished: Root, back_up: BackUp, settings: Settings, tmp_path: Path) -> None:
