@@ -24,7 +24,6 @@ from console.lib.access import access
 from console.lib.capability import Capability
 from console.lib.errors import NotFoundError, RefusedError
 
-SORTS = ("-seq", "seq")
 EXPORTS_SHOWN = 20
 
 
@@ -33,9 +32,10 @@ EXPORTS_SHOWN = 20
 def index(request: HttpRequest) -> HttpResponse:
     """Show the grid, newest first, or only the grid for a fragment request."""
     form = ActivityFilter(request.GET)
-    sort = keyset.chosen(request.GET.get("sort"), SORTS, SORTS[0])
+    # An end in the past is found by the index over the times; by number all newer entries would be read first.
+    sort = "-at" if form.wanted.until else "-seq"
     page = keyset.page(form.wanted.entries(), sort=sort, cursor=request.GET.get("at", ""))
-    context = {"form": form, "wanted": form.wanted, "page": page, "entries": page.rows, "sort": sort}
+    context = {"form": form, "wanted": form.wanted, "page": page, "entries": page.rows}
     template = "activity/list.html#grid" if htmx.wants_fragment(request) else "activity/list.html"
     return render(request, template, context)
 

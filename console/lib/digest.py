@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from console.lib.secret import PROTECTED, Secret
+from console.lib.secret import Secret
 
 
 def canonical_json(value: Any) -> bytes:
@@ -15,20 +15,25 @@ def canonical_json(value: Any) -> bytes:
 
     Raises TypeError for a type that has no one spelling (floats included).
     """
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode(_plain(value)).encode()
+
+
+# Made once, and plain values looked up by type first: Verify does this for every entry of the log.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_AS_IS = {str, int, bool, type(None)}
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in _AS_IS:
+        return value
     match value:
-        case None | bool() | int() | str():
-            # str() also flattens enums, whose JSON spelling would depend on their class.
-            return value if value is None or isinstance(value, bool | int) else str(value)
-        case Secret():
-            return PROTECTED
+        case int():
+            return value
+        case str() | UUID() | Secret():
+            # str() flattens enums, whose JSON spelling would depend on their class; of a Secret it is `(protected)`.
+            return str(value)
         case datetime():
             return timestamp(value)
-        case UUID():
-            return str(value)
         case dict():
             return {str(key): _plain(item) for key, item in value.items()}
         case list() | tuple():
@@ -38,7 +43,7 @@ def _plain(value: Any) -> Any:
 
 def timestamp(moment: datetime) -> str:
     """Return an aware time as `2026-11-21T22:40:00.000000Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def sha256_hex(data: bytes) -> str:
