@@ -34,7 +34,7 @@ class StoreRule(StrEnum):
 class PurposeFacts:
     """`name_pattern` has the fields `fqdn` and `number`; `issuer` is None for what signs itself.
 
-    `settings_key` is the word between the dots of `Keys.<key>.UseHSM`.
+    `settings_key` is the word between the dots of `Keys.<key>.UseHSM`; `secures` names the connections (MIS-01).
     """
 
     label: str
@@ -42,6 +42,7 @@ class PurposeFacts:
     profile: Profile
     store: StoreRule
     name_pattern: str
+    secures: str
     issuer: Purpose | None = None
     duration_setting: str | None = None
     window_setting: str | None = None
@@ -60,6 +61,7 @@ PURPOSES: dict[Purpose, PurposeFacts] = {
         store=StoreRule.BY_SETTINGS,
         settings_key="Root",
         name_pattern="{fqdn} Root {number}",
+        secures="all connections of the platform, through the keys below it",
     ),
     Purpose.LEGACY_ROOT: PurposeFacts(
         label="Root key for Client 7.2",
@@ -67,6 +69,7 @@ PURPOSES: dict[Purpose, PurposeFacts] = {
         profile=profiles.LEGACY_ROOT,
         store=StoreRule.LOCAL,  # HSI-06: the HSM does not store the legacy-root key
         name_pattern="legacy-root",
+        secures="messages to Client 7.2, and its connections to servers and Zone Servers",
     ),
     Purpose.SERVER_TLS: PurposeFacts(
         label="Server TLS key",
@@ -77,6 +80,7 @@ PURPOSES: dict[Purpose, PurposeFacts] = {
         duration_setting="pki_server_tls_key_duration_days",
         window_setting="pki_server_tls_key_renewal_window_hours",
         name_pattern="{fqdn}",
+        secures="server to server, server to hub, internal clients to this server",
     ),
     Purpose.MESSAGE_SIGNING: PurposeFacts(
         label="Message-signing key",
@@ -88,6 +92,7 @@ PURPOSES: dict[Purpose, PurposeFacts] = {
         duration_setting="pki_message_signing_key_duration_days",
         window_setting="pki_message_signing_key_renewal_window_hours",
         name_pattern="{fqdn} Message Signing",
+        secures="messages to clients, such as action packages: they are signed, not encrypted",
     ),
     Purpose.CLIENT_TLS_CA: PurposeFacts(
         label="Intermediate key for client TLS",
@@ -98,6 +103,7 @@ PURPOSES: dict[Purpose, PurposeFacts] = {
         duration_setting="pki_client_tls_ca_key_duration_days",
         window_setting="pki_client_tls_ca_key_renewal_window_hours",
         name_pattern="{fqdn} Client TLS CA",
+        secures="internal clients to this server, client to client: it signs the keys of these clients",
     ),
     Purpose.HUB_TLS: PurposeFacts(
         label="Hub TLS key",
@@ -108,6 +114,7 @@ PURPOSES: dict[Purpose, PurposeFacts] = {
         duration_setting="pki_hub_tls_key_duration_days",
         window_setting="pki_hub_tls_key_renewal_window_hours",
         name_pattern="{fqdn}",
+        secures="servers to hub, hub to Zone Server",
     ),
     Purpose.ZONE_SERVER_TLS: PurposeFacts(
         label="Zone Server TLS key",
@@ -118,6 +125,7 @@ PURPOSES: dict[Purpose, PurposeFacts] = {
         duration_setting="pki_zoneserver_tls_key_duration_days",
         window_setting="pki_zoneserver_tls_key_renewal_window_hours",
         name_pattern="{fqdn}",
+        secures="hub to Zone Server, external clients to Zone Server",
     ),
     Purpose.ZONE_SERVER_CA: PurposeFacts(
         label="Intermediate key of a Zone Server",
@@ -129,6 +137,7 @@ PURPOSES: dict[Purpose, PurposeFacts] = {
         duration_setting="pki_client_tls_ca_key_duration_days",
         window_setting="pki_client_tls_ca_key_renewal_window_hours",
         name_pattern="{fqdn} Zone Server CA",
+        secures="external clients to Zone Server, client to client: it signs the keys of these clients",
     ),
     Purpose.CLIENT_TLS: PurposeFacts(
         label="Client TLS key",
@@ -139,6 +148,7 @@ PURPOSES: dict[Purpose, PurposeFacts] = {
         duration_setting="pki_client_tls_key_duration_days",
         window_setting="PKIClientTLSKeyRenewalWindowHours",  # ROT-20: spelt so on purpose
         name_pattern="{fqdn}",
+        secures="client to server or Zone Server, client to client",
     ),
 }
 
