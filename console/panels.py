@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
+from django.db import connection
 from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 
 from console.accounts.models import User
+from console.activity import triggers
 from console.activity.jobs import VERIFY
 from console.activity.models import Entry, Head, SignedHead
 from console.home import Fact, Mark, Panel, Step, register_panel, register_step
@@ -121,7 +123,9 @@ def log(_request: HttpRequest) -> Panel:
         Fact("Last verification", verdict, reverse("activity:verify"), verified.finished_at if verified else None),
     )
     state, summary = Mark.OK, "Chained and signed"
-    if verified and verdict != "intact":
+    if triggers.missing(connection):
+        state, summary = Mark.BAD, "The database does not protect the log: run Verify"
+    elif verified and verdict != "intact":
         state, summary = Mark.BAD, "The last verification found a change"
     elif waiting := _unsigned(signed):
         state, summary = Mark.WARN, f"{_count(waiting, 'entry', 'entries')} without a signed head for over 5 minutes"

@@ -12,7 +12,9 @@ class ActivityConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have the one head row from the first migration on."""
+        """Have the one head row from the first migration on, and the database's own protection checked."""
+        import console.activity.checks  # noqa: F401 - registers itself
+
         post_migrate.connect(_ensure_head, sender=self)
 
 

@@ -61,7 +61,7 @@ def page(queryset: QuerySet[Row], *, sort: str, cursor: str = "", size: int = SI
 
 
 def _field(queryset: QuerySet[Row], sort: str) -> "Field[Any, Any]":
-    field = queryset.model._meta.get_field(sort.removeprefix("-"))  # noqa: SLF001 - Django's documented API
+    field = queryset.model._meta.get_field(sort.removeprefix("-"))
     if not isinstance(field, Field) or field.null:
         raise FieldDoesNotExist(f"{sort} is no NOT NULL column; rows without a value would be skipped.")
     return field
@@ -88,7 +88,7 @@ def _cursor(field: "Field[Any, Any]", row: Model, sort: str, *, backwards: bool)
 
 
 def _salt(model: type[Model], sort: str) -> str:
-    return f"console.lib.keyset {model._meta.label_lower} {sort}"  # noqa: SLF001 - Django's documented API
+    return f"console.lib.keyset {model._meta.label_lower} {sort}"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class _Start:
 
     @classmethod
     def read(cls, cursor: str, queryset: QuerySet[Any], sort: str) -> "_Start":
-        meta = queryset.model._meta  # noqa: SLF001 - Django's documented API
+        meta = queryset.model._meta
         # The salt binds a cursor to its grid: one of another model or sort has no valid signature here.
         try:
             backwards, value, pk = signing.loads(cursor, salt=_salt(queryset.model, sort))
