@@ -28,6 +28,7 @@ class Action(StrEnum):
     BACKUP_MADE = "keys.backup.made"
     BACKUP_RESTORED = "keys.backup.restored"
     SEALING_ROTATED = "keys.sealing.rotated"
+    UPGRADED = "keys.upgraded-from-7.3"
 
 
 LABELS: dict[str, str] = {
@@ -53,4 +54,5 @@ LABELS: dict[str, str] = {
     Action.BACKUP_MADE: "Backup made",
     Action.BACKUP_RESTORED: "Server restored from a backup",
     Action.SEALING_ROTATED: "Sealing key replaced",
+    Action.UPGRADED: "legacy-root taken over from 7.3",
 }
