@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.urls import reverse_lazy
 
 from console.lib.secret import PROTECTED
 from settings_store.catalogue import ENTRIES, Entry, Scope, ValueType, near_miss
@@ -10,7 +11,6 @@ from settings_store.models import NAME_LENGTH
 
 PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 LONGEST = 8192  # longer than any value; `parsing` names the exact limit
-ADD_LABEL = "Platform Setting Name"
 
 
 class OpenField(forms.CharField):
@@ -24,7 +24,7 @@ def value_field(value_type: str, entry: Entry | None = None, *, stored: bool = F
     """Return the field for a value; a Protected one is never sent back to the page."""
     common: dict[str, Any] = {"label": "Value", "strip": False, "max_length": LONGEST}
     if value_type == ValueType.PROTECTED:
-        attributes = PLAIN | {"autocomplete": "new-password", "class": "mono"}
+        attributes = PLAIN | {"autocomplete": "new-password", "class": "mono", "id": "id_protected_value"}
         if stored:
             attributes["placeholder"] = PROTECTED
         return OpenField(widget=forms.PasswordInput(attrs=attributes), **common)
@@ -34,6 +34,18 @@ def value_field(value_type: str, entry: Entry | None = None, *, stored: bool = F
     if entry and entry.range_text:
         common["help_text"] = f"Allowed: {entry.range_text}."
     return OpenField(widget=forms.TextInput(attrs=attributes), **common)
+
+
+# With the script, a name or a type that is chosen fetches the fields anew, with what is known about the setting.
+# The value is never part of that request: the page keeps the field (hx-preserve) as long as its kind stays.
+ASK_ANEW = {
+    "hx-get": reverse_lazy("settings_store:add"),
+    "hx-trigger": "change",
+    "hx-target": "#setting-fields",
+    "hx-swap": "outerHTML",
+    "hx-include": "#id_scope, #id_name, #id_value_type",
+    "hx-params": "scope,name,value_type",
+}
 
 
 class AddForm(forms.Form):
@@ -47,18 +59,17 @@ class AddForm(forms.Form):
         help_text="Local belongs to this server. Global holds for every server of the deployment.",
         widget=forms.Select(attrs={"class": "short"}),
     )
-    name = forms.CharField(
-        label=ADD_LABEL,
-        required=False,
+    name = OpenField(
+        label="Platform Setting Name",
         max_length=NAME_LENGTH,
         error_messages={"max_length": f"A name has at most {NAME_LENGTH} characters."},
-        widget=forms.TextInput(attrs=PLAIN | {"class": "mono", "list": "known-settings"}),
+        widget=forms.TextInput(attrs=PLAIN | ASK_ANEW | {"class": "mono", "list": "known-settings"}),
     )
     value_type = forms.ChoiceField(
         label="Value Type",
         choices=[(kind.value, kind.value) for kind in ValueType],
         help_text="A Protected value is sealed at once and never shown again.",
-        widget=forms.Select(attrs={"class": "short"}),
+        widget=forms.Select(attrs=ASK_ANEW | {"class": "short"}),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,6 +82,7 @@ class AddForm(forms.Form):
         is_secret = meant is not None and meant.value_type is ValueType.PROTECTED
         value_type = ValueType.PROTECTED if is_secret else str(source.get("value_type", ""))
         self.fields["value"] = value_field(value_type, self.entry)
+        self.fields["value"].widget.attrs["hx-preserve"] = "true"
 
 
 class EditForm(forms.Form):

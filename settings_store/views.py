@@ -181,9 +181,13 @@ def _explain(request: HttpRequest, form: Any, error: InvalidError | ConflictErro
 
 
 def _proposal(name: str, given: Any) -> dict[str, str]:
+    """Return what the form begins with: a known setting has its type, and is added as Local.
+
+    A Global setting that is known is in the grid already; adding it overrides it on this server.
+    """
     entry = ENTRIES.get(name.strip())
     if entry:
-        return {"name": name.strip(), "scope": entry.scope, "value_type": entry.value_type}
+        return {"name": entry.name, "scope": Scope.LOCAL, "value_type": entry.value_type}
     return {"name": name, "scope": given.get("scope", Scope.LOCAL), "value_type": given.get("value_type", "Text")}
 
 
