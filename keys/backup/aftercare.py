@@ -28,7 +28,7 @@ def _activity_log() -> str:
     if report.verdict is Verdict.ALTERED:
         return f"The activity log does NOT verify: entry {report.first_bad} is bad ({report.what})."
     if report.verdict is Verdict.WEAKENED:
-        return f"The activity log verifies, {report.entries:,} entries, but: {'; '.join(report.weaknesses)}."
+        return f"The activity log verifies, {report.entries:,} entries, but: {' '.join(report.weaknesses)}"
     return f"The activity log verifies: {report.entries:,} entries, signed up to {report.proven_to:,}."
 
 

@@ -12,9 +12,12 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 
 from console import pkilog
 from console.activity import headfile, log
+from console.activity.headfile import HeadLine
+from console.activity.models import SignedHead
 from console.lib import clock
 from console.lib.actor import Actor
 from console.lib.errors import ConsoleError, UnavailableError
@@ -116,11 +119,22 @@ def _members(server: Server, folder: Path) -> Iterator[Member]:
     yield Member("sealing.pub", settings.SEALING_PUBLIC_FILE.read_bytes())
     if not settings.SECRET_KEY_IS_TEMPORARY:
         yield Member("secret-key", settings.SECRET_KEY.encode())
-    heads = settings.LOG_DIR / headfile.NAME
-    if heads.exists():
-        yield Member(headfile.NAME, heads.read_bytes())
+    yield Member(headfile.NAME, b"".join(_head_lines(server)))
     for number, part in enumerate(database.dump()):
         yield Member(f"database/{number:06}.jsonl.gz", gzip.compress(part, mtime=0))
+
+
+def _head_lines(server: Server) -> Iterator[bytes]:
+    """Yield the signed heads that the snapshot knows: a later one would say that rows are missing."""
+    path = settings.LOG_DIR / headfile.NAME
+    newest = SignedHead.objects.filter(server=server.fqdn).aggregate(newest=Max("seq"))["newest"] or 0
+    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
+        try:
+            is_known = HeadLine.parse(line).seq <= newest
+        except ValueError:
+            is_known = True  # a damaged line stays evidence
+        if is_known:
+            yield line
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 import gzip
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from django.db import connection, connections, transaction
 from pytest_django import Settings
 
-from console.activity import log
+from console.activity import headfile, log
 from console.activity.models import Entry
 from console.jobs import queue, sweeping
 from console.jobs.models import Job, State
@@ -20,6 +21,7 @@ from console.lib import clock
 from console.lib.errors import InvalidError, UnavailableError
 from console.lib.secret import Secret
 from console.servers.models import Server
+from keys import logkey
 from keys.backup import archive, asking, database, making
 from keys.backup.header import Header, Label
 from keys.backup.stream import Writer
@@ -148,6 +150,36 @@ def test_one_state_while_others_write(server: Server) -> None:
     assert b'"earlier"' in dumped
     assert b'"later"' not in dumped
     assert seen[0].encode() not in dumped
+
+
+def test_a_head_signed_meanwhile_stays_out(furnished: Root, back_up: BackUp, settings: Settings) -> None:
+    """The file of signed heads is read after the rows: a newer head would look like rows that were deleted."""
+    real, signed = database.snapshot, []
+
+    @contextmanager
+    def snapshot() -> Iterator[None]:
+        def sign() -> None:
+            with transaction.atomic():
+                log.append("later", furnished.subject, actor=ALICE)
+            signed.append(logkey.sign_head())
+            connections.close_all()
+
+        with real():
+            signer = threading.Thread(target=sign)
+            signer.start()
+            signer.join()
+            yield
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "snapshot", snapshot)
+        backup = back_up()
+    assert signed == [True]
+    with Path(backup.path).open("rb") as file:
+        members = {member.name: member.content for member in archive.read(file, Header.read(file), PASSPHRASE)}
+    in_archive, on_disk = members[headfile.NAME], (settings.LOG_DIR / headfile.NAME).read_bytes()
+    assert in_archive
+    assert on_disk.startswith(in_archive)
+    assert len(on_disk.splitlines()) == len(in_archive.splitlines()) + 1
 
 
 def test_what_a_killed_worker_left_is_tidied(furnished: Root, settings: Settings, back_up: BackUp) -> None:
