@@ -248,7 +248,8 @@ def _rotation() -> Iterator[Entry]:
             kind.duration, Scope.GLOBAL, ValueType.NUMERIC, Group.ROTATION, pre_set=True,
             default=kind.days, low=1, high=DAYS_AT_MOST, unit="days",
             help=f"How long a new key is valid: {kind.what}.",
-            rule="Must exceed the renewal window by at least one hour; otherwise it is raised to that.",
+            rule="Match your organisation's policy; without one, keep the default. It must exceed the renewal window "
+            "by at least one hour; otherwise it is raised to that.",
         )  # fmt: skip
         yield Entry(
             kind.window, Scope.GLOBAL, ValueType.NUMERIC, Group.ROTATION, pre_set=True,

@@ -108,7 +108,11 @@ def _pre_set(entry: Entry, effective: Effective, values: Snapshot) -> Line:
 
 
 def _meaning(entry: Entry | None, value: str) -> str:
-    return next((text for number, text in entry.meanings if str(number) == value), "") if entry else ""
+    if entry is None:
+        return ""
+    if entry.name.endswith(".HSMTokenID") and value:
+        return hex(int(value))  # as vendors' tools print it (AMB-16)
+    return next((text for number, text in entry.meanings if str(number) == value), "")
 
 
 def raised_hours(values: Mapping[str, int | str]) -> dict[str, int]:

@@ -203,6 +203,22 @@ def test_a_token_that_was_removed_is_named(integrated: Token, softhsm: SoftHsm) 
         pass
 
 
+def test_a_token_that_was_initialised_anew_is_not_the_old_one(integrated: Token, put: Put) -> None:
+    binding = bindings.resolve("Root").binding
+    assert binding is not None
+    key_id = secrets.token_bytes(16)
+    with bindings.open_binding(binding) as device:
+        device.generate_key_pair(key_id, KeySpec.EC_P256, "gone")
+    initialise_anew(integrated, "alpha")
+    with bindings.open_binding(binding) as device:
+        assert device.find(key_id) is None
+    initialise_anew(integrated, "gamma")
+    with pytest.raises(TokenNotFoundError), bindings.open_binding(binding):
+        pass
+    with pytest.raises(TokenChoiceError, match="“alpha”"):
+        bindings.resolve("Root")
+
+
 def test_an_attempt_without_an_answer_is_not_repeated_for_ever(integrated: Token) -> None:
     identity = pins.Identity("/m.so", "alpha", "1")
     pin = bindings.configured_pin("Root")
@@ -220,5 +236,14 @@ def change_pin(token: Token, old: str, new: str) -> None:
     subprocess.run(
         ["pkcs11-tool", "--module", token.module, "--token-label", token.label, "--login", "--pin", old,
          "--change-pin", "--new-pin", new],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+
+def initialise_anew(token: Token, label: str) -> None:
+    """Initialise a token again, as its security officer may: the keys are gone, the serial number may stay."""
+    subprocess.run(
+        ["softhsm2-util", "--init-token", "--serial", token.serial, "--label", label, "--so-pin", token.so_pin,
+         "--pin", token.pin],
         check=True, capture_output=True,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from console.activity.models import Entry, Outcome
 from console.jobs.models import Job, State
 from hsm import requests
 from hsm.actions import Action
+from hsm.device import opening
 from hsm.models import PinState, PinTrial, SeenToken, TokenCapability
 from tests.fixtures.softhsm import SoftHsm, Token
 from tests.hsm.conftest import ALICE, Put, point_to
@@ -107,6 +109,17 @@ def test_a_module_that_does_not_load_is_a_clear_line(  # SET-16
     assert line["detail"]
     assert line["code"]
     assert line["next_step"]
+
+
+def test_a_module_that_hangs_on_load_is_given_up(
+    tmp_path: Path, put: Put, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = "#include <unistd.h>\n__attribute__((constructor)) void up(void) { for (;;) pause(); }"
+    put("HSMModulePath", crashing_library(tmp_path, body))
+    monkeypatch.setattr(opening, "read_module", partial(opening.read_module, deadline_s=1.0))
+    line = bad(run_check(run_jobs))
+    assert line["name"] == "Load the module"
+    assert line["code"] == "DEADLINE"
 
 
 def test_a_wrong_pin_is_tried_once_over_both_keys(integrated: Token, put: Put, run_jobs: RunJobs) -> None:  # HSI-48
