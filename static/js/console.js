@@ -158,6 +158,16 @@
   }
   focusOnError(document);
 
+  // ---- The clock in the top bar goes by the server's time, whatever this machine thinks ----
+  const clock = $(".tz time");
+  if (clock) {
+    const ahead = Date.parse(clock.dateTime) - Date.now();
+    setInterval(() => {
+      const text = new Date(Date.now() + ahead).toUTCString(); // "Sat, 21 Nov 2026 22:40:05 GMT"
+      clock.textContent = text.replace(/^\w+, 0?(\d+ \w+ \d+) (\d+:\d+):.*$/, "$1, $2 UTC");
+    }, 5000);
+  }
+
   // ---- Menus where the browser cannot anchor a popover ----
   if (!CSS.supports("position-area", "bottom")) {
     on("toggle", (event) => {
