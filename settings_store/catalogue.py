@@ -170,7 +170,7 @@ def _tls() -> Iterator[Entry]:
         "Whether Client 7.4 or later must use TLS towards this server and the Zone Servers. "
         "Leave it at 1: that is the recommendation for every deployment.",
         meanings=((0, "with or without TLS"), (1, "only with TLS")),
-        cautions=(NETWORK_TEAM, Caution("Clients 7.4 and later may now connect without TLS. "
+        cautions=(NETWORK_TEAM, Caution("Clients 7.4 and later can connect without TLS. "
                                         "Contact support before you work with this.", 0)),
     )  # fmt: skip
     yield entry(
@@ -178,7 +178,7 @@ def _tls() -> Iterator[Entry]:
         "Whether Client 7.2 must use TLS towards this server and the Zone Servers.",
         meanings=((0, "with or without TLS"), (1, "only with TLS")),
         cautions=(NETWORK_TEAM, Caution(
-            "Any Client 7.2 without TLS is now refused. Set 1 only when every deployed Client 7.2 uses TLS, and "
+            "Any Client 7.2 without TLS is refused. Set 1 only when every deployed Client 7.2 uses TLS, and "
             "when new ones are configured for TLS before they register for the first time.", 1)),
     )  # fmt: skip
     yield entry(
