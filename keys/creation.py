@@ -1,5 +1,6 @@
 """Make a root key in the worker: place it, make it, have it sign itself, and start what follows from it."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -117,7 +118,7 @@ def follow_up(root: Root, actor: Actor) -> None:
     queue.enqueue(REMAKE_SUBORDINATES, subject=root.subject, actor=actor, server=root.server)
 
 
-def placement(facts: PurposeFacts) -> dict[str, object]:
+def placement(facts: PurposeFacts) -> dict[str, Any]:
     """Return the columns that say where a new key of this kind is made, by the settings of this moment (HSI-30)."""
     if facts.store is StoreRule.BY_SETTINGS and facts.settings_key is not None:
         place = bindings.resolve(facts.settings_key)

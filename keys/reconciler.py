@@ -7,6 +7,7 @@ for a key that a slow token made after all.
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from console.activity import log
 from console.jobs import queue
@@ -17,9 +18,10 @@ from console.servers.models import Server
 from hsm.errors import BindingForgottenError
 from keys import saga, stores
 from keys.actions import Action
+from keys.errors import FencedError
 from keys.jobs import CREATE_ROOT, LEASE_S
 from keys.models.root import UNSETTLED, Root, RootCounter, RootState
-from keys.models.subordinate import Subordinate
+from keys.models.subordinate import Subordinate, SubordinateState
 
 LOOK_AGAIN = timedelta(hours=1)
 
@@ -56,31 +58,42 @@ def resume_roots(server: Server) -> int:
 
 
 def _due_for_second_look(server: Server) -> list[Root | Subordinate]:
-    due = {"server": server, "state": RootState.FAILED, "look_after__lte": clock.now()}
+    """Return failed rows that a slow token may have finished, and open ones that another key has replaced by now."""
+    now = clock.now()
+    failed = Q(state=RootState.FAILED, look_after__lte=now)
+    replacement = Subordinate.objects.filter(
+        server=server, purpose=OuterRef("purpose"), holder=OuterRef("holder"), activated_at__gt=OuterRef("created_at")
+    )
+    left = (
+        Q(state=SubordinateState.UNKNOWN) & (Q(look_after__isnull=True) | Q(look_after__lte=now)) & Exists(replacement)
+    )
     return [
-        *Root.objects.filter(**due).select_related("server", "binding"),
-        *Subordinate.objects.filter(**due).select_related("server", "binding"),
+        *Root.objects.filter(failed, server=server).select_related("server", "binding"),
+        *Subordinate.objects.filter(failed | left, server=server).select_related("server", "binding"),
     ]
 
 
 def look_again(row: Root | Subordinate) -> bool:
-    """Destroy a key that appeared after its creation was given up; return whether there was one.
+    """Destroy a key whose creation was given up, if it is there after all; return whether it was.
 
     A token that is away is asked again in an hour, one that was forgotten never.
     """
+    found = None
     try:
+        saga.take(row, (saga.FAILED, saga.UNKNOWN))
         with stores.open_device(row) as device:
             found = device.find(row.cka_id)
             if found:
                 device.destroy(row.cka_id)
-    except BindingForgottenError:
-        type(row).objects.filter(pk=row.pk).update(look_after=None)
+    except FencedError:
         return False
+    except BindingForgottenError:
+        pass  # nobody can look any more
     except saga.FAULTS:
-        type(row).objects.filter(pk=row.pk).update(look_after=clock.now() + LOOK_AGAIN)
+        saga.write(row, (saga.FAILED, saga.UNKNOWN), look_after=clock.now() + LOOK_AGAIN)
         return False
     with transaction.atomic():
-        type(row).objects.filter(pk=row.pk).update(look_after=None)
+        saga.write(row, (saga.FAILED, saga.UNKNOWN), state=saga.FAILED, fingerprint=None, look_after=None)
         if found:
             details = {"key id": row.cka_id.hex(), "store": row.store_label}
             log.append(Action.ROOT_RECONCILED, row.subject, actor=Actor.system(), details=details)

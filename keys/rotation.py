@@ -17,9 +17,9 @@ from console.servers.models import Server
 from keys import roots, validity
 from keys.actions import Action
 from keys.errors import RotationRefusedError
-from keys.jobs import REMAKE_SUBORDINATES
+from keys.jobs import LEASE_S, REMAKE_SUBORDINATES
 from keys.models.root import Root
-from keys.models.subordinate import Subordinate
+from keys.models.subordinate import Subordinate, SubordinateState
 from keys.purposes import OWN_SUBORDINATES, PURPOSES, Purpose
 from settings_store import values
 
@@ -72,8 +72,14 @@ def due(server: Server, now: datetime) -> dict[Purpose, str]:
     if newest is None:
         return {}
     active = {key.purpose: key for key in Subordinate.objects.active(server)}
+    left_open = set(
+        Subordinate.objects.filter(
+            server=server, state=SubordinateState.CREATING, created_at__lt=now - timedelta(seconds=LEASE_S)
+        ).values_list("purpose", flat=True)
+    )
     reasons = {
         purpose: reason(active.get(purpose), newest, interval(purpose, server).window_hours, now)
+        or ("an earlier attempt was left open" if purpose in left_open else "")
         for purpose in OWN_SUBORDINATES
     }
     return {purpose: why for purpose, why in reasons.items() if why}

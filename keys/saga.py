@@ -86,7 +86,8 @@ def _obtain(device: Device, row: KeyPair, spec: KeySpec, record: Record, *, fres
     except DeviceError as fault:
         if fault.outcome_unknown:
             raise doubt(row, fault, record) from fault
-        _discard(device, row, record)
+        if row.on_token:  # a module may report an error for a key that it made; pki.db is one transaction
+            _discard(device, row, record)
         raise fail(row, fault, record) from fault
 
 

@@ -3,8 +3,10 @@
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.db.models import F, QuerySet
 
 from console.activity import log
 from console.activity.models import Outcome
@@ -19,11 +21,12 @@ from hsm.device.errors import DeviceError, PinError
 from keys import issuance, pkirecord, roots, rotation, saga, stores
 from keys.actions import Action
 from keys.creation import placement
+from keys.errors import CreationFailedError
 from keys.models.keypair import KEY_ID_BYTES
 from keys.models.root import Root, RootCounter, RootState
 from keys.models.subordinate import UNSETTLED, Subordinate, SubordinateState
 from keys.profiles import DnsNames
-from keys.purposes import OWN_SUBORDINATES, PURPOSES, Purpose
+from keys.purposes import PURPOSES, Purpose
 
 Progress = Callable[[int, int, str], None]
 
@@ -39,7 +42,7 @@ def remake(
     newest = roots.newest(server)
     if newest is None:
         raise RefusedError(f"{server.fqdn} has no active root key, so nothing below it can be signed.")
-    wanted = _wanted(server, newest, forced or {})
+    wanted = _wanted(server, forced or {})
     made: list[Subordinate] = []
     faults: list[saga.Fault] = []
     for done, (purpose, why) in enumerate(wanted.items()):
@@ -63,17 +66,12 @@ def claim(server: Server, job: Job) -> None:
     counter.save(update_fields=["making_job"])
 
 
-def _wanted(server: Server, newest: Root, forced: Mapping[Purpose, datetime]) -> dict[Purpose, str]:
-    now = clock.now()
-    active = {key.purpose: key for key in Subordinate.objects.active(server)}
-    wanted: dict[Purpose, str] = {}
-    for purpose in OWN_SUBORDINATES:
-        key = active.get(purpose)
-        why = rotation.reason(key, newest, rotation.interval(purpose, server).window_hours, now)
-        if not why and purpose in forced and key and key.activated_at and key.activated_at < forced[purpose]:
-            why = "asked for"
-        if why:
-            wanted[purpose] = why
+def _wanted(server: Server, forced: Mapping[Purpose, datetime]) -> dict[Purpose, str]:
+    wanted = rotation.due(server, clock.now())
+    for key in Subordinate.objects.active(server).filter(purpose__in=list(forced)):
+        purpose = Purpose(key.purpose)
+        if key.activated_at and key.activated_at < forced[purpose]:
+            wanted.setdefault(purpose, "asked for")
     return wanted
 
 
@@ -89,7 +87,8 @@ def _raise_faults(faults: list[saga.Fault], made: int) -> None:
 
 def _may_pass(fault: saga.Fault) -> bool:
     """Tell a token that is away, which comes back, from a setting or a PIN that waits for a person."""
-    return may_pass(fault) or (isinstance(fault, DeviceError) and not isinstance(fault, PinError))
+    cause = fault.__cause__ if isinstance(fault, CreationFailedError) and fault.__cause__ else fault
+    return may_pass(cause) or (isinstance(cause, DeviceError) and not isinstance(cause, PinError))
 
 
 class _Making:
@@ -102,24 +101,31 @@ class _Making:
         self.key: Subordinate
 
     def run(self) -> Subordinate:
-        found = self._unsettled()
-        if found:
-            self.key = found
-            saga.take(found, UNSETTLED)
+        place = placement(self.facts)
+        left = self._left_open().filter(binding=place["binding"]).order_by("created_at").first()
+        if left:
+            # Finished below the newest root, whichever it was meant for.
+            self.key = left
+            saga.take(left, UNSETTLED)
         else:
-            self._intend()
-        saga.make(self.key, self.facts.spec, self._finish, self._record, fresh=found is None)
+            self._intend(place)
+        saga.make(self.key, self.facts.spec, self._finish, self._record, fresh=left is None)
         return self.key
 
-    def _unsettled(self) -> Subordinate | None:
-        """Return what an earlier attempt left open; it is finished below the newest root, whatever it was meant for."""
-        left = Subordinate.objects.filter(
-            server=self.server, purpose=self.purpose, holder=self.server.fqdn, state__in=UNSETTLED
-        )
-        return left.select_related("server", "binding", "root").order_by("created_at").first()
+    def _left_open(self) -> QuerySet[Subordinate]:
+        """Return what earlier attempts left open. One job makes keys at a time, so nobody works on them."""
+        keys = Subordinate.objects.filter(server=self.server, purpose=self.purpose, holder=self.server.fqdn)
+        return keys.filter(state__in=UNSETTLED).select_related("server", "binding", "root")
 
-    def _intend(self) -> None:
-        """Commit the row with its place before any device is asked to make the key."""
+    @transaction.atomic
+    def _intend(self, place: dict[str, Any]) -> None:
+        """Commit the row with its place before any device is asked to make the key.
+
+        What is open in another place, where the settings pointed before, is left to the reconciler.
+        """
+        self._left_open().filter(state=SubordinateState.CREATING).update(
+            state=SubordinateState.UNKNOWN, attempt=F("attempt") + 1
+        )
         self.key = Subordinate.objects.create(
             server=self.server,
             root=self.root,
@@ -129,7 +135,7 @@ class _Making:
             key_id=secrets.token_bytes(KEY_ID_BYTES),
             attempt=1,
             created_at=clock.now(),
-            **placement(self.facts),
+            **place,
         )
 
     def _finish(self, device: Device) -> None:

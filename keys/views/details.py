@@ -67,7 +67,12 @@ def root(request: HttpRequest, root_id: uuid.UUID) -> HttpResponse:
     found = roots.find(root_id)
     standing = Standing.read(current())
     cross = CrossCertificate.objects.filter(Q(issuer=found) | Q(subject=found)).select_related("issuer", "subject")
-    below = Subordinate.objects.filter(root=found).select_related("binding").order_by("-created_at")
+    below = (
+        Subordinate.objects.filter(root=found)
+        .exclude(state=SubordinateState.FAILED)
+        .select_related("binding")
+        .order_by("-created_at")
+    )
     context = {
         "root": found,
         "badge": tiles.state_badge(found.state, found.get_state_display()),
