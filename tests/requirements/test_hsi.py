@@ -133,3 +133,22 @@ def test_create_new_key_says_where_and_what_is_missing(server: Server, use_token
     assert places.of_next_root().text == "the HSM token alpha"
     store.delete(["Local:Keys.Root.HSMTokenName"], actor=ALICE)
     assert "Keys.Root.HSMTokenID" in places.of_next_root().problem
+
+
+def test_a_verification_that_fails_leads_to_troubleshooting(
+    make_root: MakeRoot, softhsm: SoftHsm, use_token: UseToken, admin_client: Client, run_jobs: RunJobs
+) -> None:  # HSI-27, HSI-28: what each verification will show is named; HSI-29
+    token = softhsm.token("alpha")
+    use_token(token)
+    make_root()
+    step = reverse("keys:integration-step", args=["verify"])
+    troubleshooting = f'href="{reverse("keys:integration-troubleshooting")}"'
+    admin_client.post(reverse("keys:integration-verify"))
+    run_jobs()
+    good = text(admin_client, step)
+    assert troubleshooting not in good
+    assert "an answered question, that the message-signing key does" in good
+    softhsm.remove(token)
+    admin_client.post(reverse("keys:integration-verify"))
+    run_jobs()
+    assert troubleshooting in text(admin_client, step)

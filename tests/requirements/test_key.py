@@ -1,5 +1,6 @@
 """Keys: what a rotation is in the log, where a subordinate's private half lies, and what the pages explain."""
 
+import uuid
 from collections.abc import Callable
 from html import unescape
 
@@ -21,6 +22,7 @@ from keys.purposes import PURPOSES, Purpose, StoreRule
 from keys.revocation import Plan
 from keys.standing import Standing
 from keys.verification import spki_of
+from tests.fixtures.softhsm import SoftHsm
 from tests.keys.conftest import ALICE
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -129,3 +131,25 @@ def test_a_key_names_the_connections_it_serves(make_root: MakeRoot, admin_client
         page = unescape(admin_client.get(reverse("keys:subordinate", args=[key.pk])).content.decode())
         assert PURPOSES[Purpose(key.purpose)].secures in page
     assert all(facts.secures for facts in PURPOSES.values())
+
+
+def test_backups_say_what_they_are_not_and_when_to_make_them(
+    make_root: MakeRoot, softhsm: SoftHsm, use_token: Callable[..., None], admin_client: Client
+) -> None:  # KEY-28, KEY-29, KEY-30, HSI-14
+    assert "no identical duplicate" not in text(admin_client, "backups")
+    use_token(softhsm.token("alpha"), "Root")
+    make_root()
+    page = text(admin_client, "backups")
+    assert "a backup of pki.db makes no identical duplicate of this server" in page
+    assert "Recover from the post-revocation backup" in page
+    make_root()
+    assert "immediately before and after you revoke" in text(admin_client, "current-server")
+
+
+def test_no_form_makes_a_second_legacy_root(admin_client: Client, server: Server, run_jobs: RunJobs) -> None:  # KEY-06
+    setup.make_root(server, RootKind.LEGACY)
+    crafted = {"token": str(uuid.uuid4()), "kind": "legacy-root", "number": "", "name": "legacy-root"}
+    admin_client.post(reverse("keys:create"), crafted)
+    run_jobs()
+    assert Root.objects.filter(kind=RootKind.LEGACY).count() == 1
+    assert Root.objects.get(kind=RootKind.ROOT).name == "ts1.example.com Root 0"

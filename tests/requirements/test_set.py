@@ -13,7 +13,8 @@ from console.servers.models import Server
 from hsm import bindings
 from keys.models.root import Root
 from keys.models.subordinate import Subordinate
-from settings_store import store
+from settings_store import store, values
+from settings_store.catalogue import ROTATIONS
 from settings_store.models import Scope, ValueType
 from tests.fixtures.softhsm import SoftHsm
 from tests.keys.conftest import ALICE
@@ -77,3 +78,14 @@ def test_a_slot_number_alone_finds_the_token_of_the_message_signing_key(
     assert binding is not None
     assert binding.serial == messages.serial
     assert bindings.resolve("Root").is_local
+
+
+def test_each_rotation_setting_is_changed_by_its_name(admin_client: Client, server: Server) -> None:  # ROT-08, SET-38
+    for number, name in enumerate((name for kind in ROTATIONS for name in (kind.duration, kind.window)), start=500):
+        key = f"Global:{name}"
+        assert f'href="{reverse("settings_store:edit", args=[key])}"' in unescape(
+            admin_client.get(reverse("settings_store:list"), {"q": name}).content.decode()
+        )
+        url = reverse("settings_store:save", args=[key])
+        assert admin_client.post(url, {"seen": "default", "value": str(number)}).status_code == 302
+        assert values.integer(name) == number
