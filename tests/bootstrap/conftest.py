@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -126,18 +127,24 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def database() -> Iterator[dict[str, str]]:
+@contextmanager
+def own_database(name: str) -> Iterator[dict[str, str]]:
     """On the PostgreSQL leg give ./run a database of its own there; else nothing, so that it uses SQLite."""
     if not settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
         yield {}
         return
-    name = f"keystead_run_{os.getpid()}"
     parts = urlsplit(os.environ["DATABASE_URL"])
     with psycopg.connect(parts.geturl(), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
         yield {"DATABASE_URL": parts._replace(path=f"/{name}").geturl()}
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[dict[str, str]]:
+    """Give the consoles of this session one database, which outlives each of them."""
+    with own_database(f"keystead_run_{os.getpid()}") as environment:
+        yield environment
 
 
 @pytest.fixture
