@@ -8,7 +8,7 @@ class Action(StrEnum):
 
     ROOT_CREATED = "keys.root.created"
     ROOT_REQUESTED = "keys.root.requested"
-    ROOT_RECONCILED = "keys.root.reconciled"
+    LATE_KEY_DESTROYED = "keys.late-key-destroyed"
     ROOT_CROSS_CERTIFIED = "keys.root.cross-certified"
     ROOT_REVOCATION_REQUESTED = "keys.root.revocation-requested"
     ROOT_REVOCATION_SCHEDULED = "keys.root.revocation-scheduled"
@@ -34,7 +34,7 @@ class Action(StrEnum):
 LABELS: dict[str, str] = {
     Action.ROOT_CREATED: "Root key created",
     Action.ROOT_REQUESTED: "Root key requested",
-    Action.ROOT_RECONCILED: "Unsettled root key looked for on its device",
+    Action.LATE_KEY_DESTROYED: "Key that came to light late destroyed",
     Action.ROOT_CROSS_CERTIFIED: "Root key cross-certified",
     Action.ROOT_REVOCATION_REQUESTED: "Revocation of a root key requested",
     Action.ROOT_REVOCATION_SCHEDULED: "Revocation of a root key scheduled",

@@ -15,7 +15,7 @@ from hsm import bindings
 from hsm.device.base import Device
 from keys import issuance, pkirecord, roots, saga, stores, succession
 from keys.actions import Action
-from keys.errors import CreationFailedError
+from keys.errors import CreationFailedError, UnsettledError
 from keys.jobs import CROSS_CERTIFY, REMAKE_SUBORDINATES
 from keys.models.keypair import Store
 from keys.models.root import UNSETTLED, Root, RootCounter, RootKind, RootState
@@ -47,7 +47,12 @@ class RootCreation:
             self._place()
         else:
             saga.take(self.root, (RootState.CREATING, RootState.UNKNOWN))
-        saga.make(self.root, self.facts.spec, self._finish, self._record, fresh=fresh)
+        try:
+            saga.make(self.root, self.facts.spec, self._finish, self._record, fresh=fresh)
+        except UnsettledError as fault:
+            if clock.now() - self.root.created_at > saga.GIVE_UP:
+                raise saga.given_up(self.root, fault, self._record) from fault
+            raise
         return self.root
 
     def _place(self) -> None:

@@ -19,7 +19,7 @@ CREATE_ROOT = register(
         on_lost=OnLost.RETRY,
         max_attempts=0,
         # Longer than the lease: the first look at an unsettled creation comes when no call can be running any more.
-        retry_delays_s=(LEASE_S, 300, 900),
+        retry_delays_s=(LEASE_S, 300, 900, 3600, 6 * 3600),
         cancellable=False,
     )
 )

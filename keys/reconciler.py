@@ -90,11 +90,14 @@ def look_again(row: Root | Subordinate) -> bool:
     except BindingForgottenError:
         pass  # nobody can look any more
     except saga.FAULTS:
+        if clock.now() - row.created_at > saga.GIVE_UP:
+            saga.write(row, (saga.FAILED, saga.UNKNOWN), state=saga.FAILED, fingerprint=None, look_after=None)
+            return False
         saga.write(row, (saga.FAILED, saga.UNKNOWN), look_after=clock.now() + LOOK_AGAIN)
         return False
     with transaction.atomic():
         saga.write(row, (saga.FAILED, saga.UNKNOWN), state=saga.FAILED, fingerprint=None, look_after=None)
         if found:
             details = {"key id": row.cka_id.hex(), "store": row.store_label}
-            log.append(Action.ROOT_RECONCILED, row.subject, actor=Actor.system(), details=details)
+            log.append(Action.LATE_KEY_DESTROYED, row.subject, actor=Actor.system(), details=details)
     return bool(found)

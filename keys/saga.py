@@ -25,6 +25,8 @@ from keys.models.keypair import KeyPair, spki_fields
 CREATING, UNKNOWN, FAILED = "creating", "unknown", "failed"
 # A token that was cut off in the middle might still finish a key that was not there at the first look.
 SECOND_LOOK = timedelta(minutes=15)
+# A token that does not come back in this time is taken for lost, so that work on it ends by itself.
+GIVE_UP = timedelta(days=30)
 
 Fault = ConsoleError | DeviceError
 FAULTS = (ConsoleError, DeviceError)
@@ -138,6 +140,16 @@ def fail(row: KeyPair, fault: Fault, record: Record, **columns: Any) -> Creation
         )
         record(row, FAILED, fault)
     return CreationFailedError(fault.message, code=fault.code, next_step=fault.next_step)
+
+
+def given_up(row: KeyPair, fault: Fault, record: Record) -> CreationFailedError:
+    """Settle a row whose device has been away for too long, and say what may be left; return the error to raise."""
+    lost = ConsoleError(
+        f"{fault.message} After {GIVE_UP.days} days the console has stopped looking for the key of {row.name}.",
+        code=fault.code,
+        next_step=f"If that device comes back, destroy the object with the CKA_ID {row.cka_id.hex()} on it.",
+    )
+    return fail(row, lost, record)
 
 
 def doubt(row: KeyPair, fault: Fault, record: Record) -> UnsettledError:

@@ -183,7 +183,7 @@ def test_a_key_that_a_slow_token_made_late_is_destroyed(
     move_clock(minutes=40)
     assert "1 late keys cleaned up" in reconciler.reconcile(server)
     assert private_keys(softhsm, token) == 0
-    assert Entry.objects.filter(action=Action.ROOT_RECONCILED).count() == 1
+    assert Entry.objects.filter(action=Action.LATE_KEY_DESTROYED).count() == 1
     assert reconciler.reconcile(server) == "Nothing is unsettled."
 
 
@@ -219,3 +219,9 @@ def test_a_token_that_was_emptied_meanwhile_fails_clearly(
     assert (root.state, job.state) == (RootState.UNKNOWN, State.SCHEDULED)
     assert "not known yet" in job.message
     assert job.attempts == 2
+    move_clock(days=31)
+    run_jobs(due=True)
+    root.refresh_from_db()
+    job.refresh_from_db()
+    assert (root.state, job.state) == (RootState.FAILED, State.FAILED)
+    assert root.cka_id.hex() in job.next_step
