@@ -14,11 +14,14 @@ class KeysConfig(AppConfig):
         from hsm import holders
         from keys import home
         from keys.holder import KeysHolder
+        from keys.protection import KeyStoreGuard
+        from settings_store import guards
 
         links.register("root-key", "keys:root")
         links.register("subordinate-key", "keys:subordinate")
         links.register("backup", "keys:backup")
         holders.register(KeysHolder())
+        guards.register(KeyStoreGuard())
         console_home.register_panel(20, home.root_keys)
         console_home.register_panel(60, home.last_backup)
         console_home.register_step(40, home.new_root)

@@ -6,10 +6,9 @@ from datetime import datetime
 from django.urls import NoReverseMatch, reverse
 
 from console.lib import durations
-from keys import propagation, revocation
+from keys import propagation, protection, revocation
 from keys.backups_seen import LastBackup, last
 from keys.standing import Standing
-from settings_store import values
 
 
 @dataclass(frozen=True)
@@ -31,17 +30,24 @@ class Step:
 
 def steps(standing: Standing, now: datetime) -> list[Step]:
     """Return the workflow as it stands on this server."""
-    return [_encrypt(), _intervals(), _create(standing), _wait(standing, now), _revoke(standing), _back_up(standing)]
+    return [
+        _encrypt(standing),
+        _intervals(),
+        _create(standing),
+        _wait(standing, now),
+        _revoke(standing),
+        _back_up(standing),
+    ]
 
 
-def _encrypt() -> Step:
-    is_set = values.sealed("PKIDatabasePassword") is not None
+def _encrypt(standing: Standing) -> Step:
+    now = protection.state(standing.server)
     return Step(
         "1",
         "Encrypt pki.db with a password of your own",
         "Once on each server. Until then the private keys in pki.db are encrypted under this server's sealing key.",
-        "done" if is_set else "open",
-        "PKIDatabasePassword is set." if is_set else "PKIDatabasePassword is not set on this server.",
+        "done" if now.is_encrypted else "open",
+        now.problem or f"pki.db of {standing.server.fqdn}: {now.label[0].lower()}{now.label[1:]}.",
         _url("settings_store:list") + "?q=PKIDatabasePassword",
         "Open the setting",
         advice="Optional, best practice",

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 from django.db import connections, transaction
+from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from console.activity.models import Entry
 from console.jobs.models import Job, State
+from console.lib import clock
 from console.lib.actor import Actor, ActorKind
 from console.lib.opening import worker_pair
 from console.lib.secret import Secret
@@ -384,3 +387,23 @@ def test_sealing_key_and_password_files_are_private(key_ids: list[bytes], settin
     assert worker_pair().public
     for path in Path(settings.PKI_DATABASE.parent).iterdir():
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+@pytest.mark.django_db
+def test_the_state_shows_beside_the_setting_and_in_the_workflow(
+    key_ids: list[bytes], run_jobs: RunJobs, server: Server, admin_client: Client
+) -> None:
+    """SET-27, SET-45, KEY-32: for each server, what protects pki.db now."""
+    other = Server.objects.create(fqdn="ts2.example.com", sealing_public="", created_at=clock.now())
+    enter("a password")
+    edit, workflow = reverse("settings_store:edit", args=[f"Local:{PASSWORD_SETTING}"]), reverse("keys:workflow")
+    before = admin_client.get(edit).content.decode()
+    assert f"pki.db of {server.fqdn}: wrapped by the server&#x27;s sealing key." in before
+    assert "A change is under way" in before
+    assert f"pki.db of {other.fqdn}: not made yet." in before
+    assert "sealing key" in admin_client.get(workflow).content.decode()
+    run_jobs()
+    after = admin_client.get(edit).content.decode()
+    assert f"pki.db of {server.fqdn}: encrypted by PKIDatabasePassword." in after
+    assert "A change is under way" not in after
+    assert f"pki.db of {server.fqdn}: encrypted by PKIDatabasePassword." in admin_client.get(workflow).content.decode()
