@@ -19,7 +19,7 @@ from console.lib import clock
 from console.servers.models import Server
 from keys import revocation, roots
 from keys.jobs import CREATE_ROOT, DESTROY_KEY, REVOKE_ROOT
-from keys.models.root import Root, RootState
+from keys.models.root import RevocationReason, Root, RootState
 from keys.models.statements import Directive
 from keys.models.subordinate import Subordinate
 from keys.revocation import Plan
@@ -145,7 +145,7 @@ def test_revocation_happens_exactly_once(
     old, _new = make_root(), make_root()
     standing = Standing.read(old.server)
     seen = revocation.digest(revocation.consequences(old, standing))
-    job = revocation.request(old, Plan(revocation.RevocationReason.POLICY, "", seen), actor=ALICE)
+    job = revocation.request(old, Plan(RevocationReason.POLICY, "", seen), actor=ALICE)
     if kind is DESTROY_KEY:
         from console.celery import app
 
