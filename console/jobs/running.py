@@ -90,8 +90,9 @@ class Run:
 
 def describe(error: BaseException) -> tuple[str, str, str]:
     """Return message, code and next step; of an error that nobody foresaw only that it happened."""
+    # A device's error carries a class; it is no ConsoleError, because the device layer imports nothing of the console.
     if isinstance(error, ConsoleError) or hasattr(error, "error_class"):
-        return str(getattr(error, "message", error)), error.code, error.next_step  # type: ignore[union-attr]
+        return str(error), getattr(error, "code", ""), getattr(error, "next_step", "")
     return UNEXPECTED, type(error).__name__, "Send the support bundle to whoever maintains this console."
 
 
@@ -125,10 +126,10 @@ def running(job_id: str) -> Iterator[Run | None]:
         run.fail(error)
 
 
-def job_task(kind: JobKind) -> Callable[[Callable[[Run], str | None]], Task]:
+def job_task(kind: JobKind) -> Callable[[Callable[[Run], str | None]], "Task[[str], None]"]:
     """Make a Celery task of a function that does the work of one job and returns a message that is safe to show."""
 
-    def bind(work: Callable[[Run], str | None]) -> Task:
+    def bind(work: Callable[[Run], str | None]) -> "Task[[str], None]":
         @app.task(name=kind.task, time_limit=kind.time_limit_s, ignore_result=True, shared=True)
         def task(job_id: str) -> None:
             with running(job_id) as run:
