@@ -17,10 +17,11 @@ from console.jobs import sweeping
 from console.jobs.models import OPEN, Job
 from console.lib import clock
 from console.servers.models import Server
-from keys import revocation, roots
-from keys.jobs import CREATE_ROOT, DESTROY_KEY, REVOKE_ROOT
+from keys import logkey, revocation, roots
+from keys.jobs import CREATE_ROOT, CROSS_CERTIFY, DESTROY_KEY, REMAKE_SUBORDINATES, REVOKE_ROOT
+from keys.keystore import open_local_store
 from keys.models.root import RevocationReason, Root, RootState
-from keys.models.statements import Directive
+from keys.models.statements import CrossCertificate, Directive
 from keys.models.subordinate import Subordinate
 from keys.revocation import Plan
 from keys.standing import Standing
@@ -165,3 +166,38 @@ def test_revocation_happens_exactly_once(
 
     assert Entry.objects.filter(action=Action.ROOT_REVOKED, outcome="succeeded").count() == 1
     assert Entry.objects.filter(action=Action.ROOT_DESTROYED).count() == 1
+
+
+FOLLOWING = [
+    (REMAKE_SUBORDINATES, "keys.subordinates:placement", "after"),
+    (REMAKE_SUBORDINATES, "keys.saga:_obtain", "before"),
+    (REMAKE_SUBORDINATES, "keys.saga:_obtain", "after"),
+    (REMAKE_SUBORDINATES, "keys.issuance:issue", "after"),
+    (REMAKE_SUBORDINATES, "keys.subordinates:_Making._activate", "after"),
+    (CROSS_CERTIFY, "keys.crosscertification:issuance.issue", "after"),
+    (CROSS_CERTIFY, "keys.crosscertification:_certify", "after"),
+]
+
+
+@pytest.mark.parametrize(("kind", "point", "when"), FOLLOWING)
+def test_what_follows_from_a_new_root_is_made_once(
+    kind: Any,
+    point: str,
+    when: str,
+    make_root: Callable[..., Root],
+    run_killed: Callable[[Job, str, str], None],
+    go_on: Callable[[], None],
+) -> None:  # HSI-22
+    from console.celery import app
+
+    make_root()
+    root, job = roots.request(actor=ALICE, form_token=uuid.uuid4())
+    app.tasks[job.kind.task](str(job.pk))
+    run_killed(Job.objects.get(kind_name=kind.name, subject_id=str(root.pk)), point, when)
+    go_on()
+    assert Subordinate.objects.filter(root=root, state="active").count() == 3
+    assert CrossCertificate.objects.count() == 2
+    known = {key.cka_id for model in (Root, Subordinate) for key in model.objects.exclude(state="failed")}
+    with open_local_store() as store:
+        there = {record.key_id for record in store.device().list_keys() if record.label != logkey.LABEL}
+    assert there == known  # no orphan, and nothing lost
