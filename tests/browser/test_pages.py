@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
+from console.accounts.models import User
 from console.servers.models import Server
 from tests.browser import judging
 from tests.browser.conftest import OpenPage
@@ -61,6 +62,23 @@ def test_pages_of_nobody(open_page: OpenPage, server: Server, name: str) -> None
         page.goto(path)
         judge(page)
         judging.shots(page, f"signed-out-{name}")
+
+
+def test_pages_of_who_may_only_read_or_nothing(open_page: OpenPage, world: World, plain_user: User) -> None:
+    """What a role takes away leaves no hole behind, and no button."""
+    reader = open_page(world.auditor)
+    with judging.silent(reader):
+        for path in (reverse("keys:current-server"), reverse("settings_store:list"), reverse("accounts:users")):
+            reader.goto(path)
+            judge(reader)
+            expect(reader.locator("main .btn.primary")).to_have_count(0)
+    guest = open_page(plain_user)
+    with judging.silent(guest):
+        guest.goto("/")
+        judge(guest)
+        guest.goto(reverse("keys:current-server"))
+        expect(guest.locator("h1")).to_have_text("Refused")
+        judge(guest)
 
 
 def test_titles_differ(world: World, admin_client: Client) -> None:
