@@ -85,7 +85,9 @@ def exclusive() -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UnavailableError("Another job is changing what opens pki.db. Nothing was changed.") from error
+            raise UnavailableError(
+                "Another job is changing or copying pki.db. Nothing was changed.", next_step="Try again in a moment."
+            ) from error
         yield
     finally:
         os.close(descriptor)

@@ -54,15 +54,27 @@ def write(path: Path, header: Header, passphrase: Secret, members: Iterable[Memb
             os.fsync(file.fileno())
         part.rename(path)
     except OSError as error:
-        raise UnavailableError(
-            f"The backup could not be written: {error.strerror}. No archive was left behind.",
-            code="backup-not-written",
-            next_step=f"Make room in {path.parent}, or set KEYSTEAD_BACKUP_DIR to another folder.",
-        ) from error
+        raise _not_written(error, path.parent) from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
     return measure(path)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of the archives, mode 0700; raises UnavailableError where that cannot be."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_written(error, folder) from error
+
+
+def _not_written(error: OSError, folder: Path) -> UnavailableError:
+    return UnavailableError(
+        f"The backup could not be written: {error.strerror}. No archive was left behind.",
+        code="backup-not-written",
+        next_step=f"Make room in {folder}, or set KEYSTEAD_BACKUP_DIR to another folder.",
+    )
 
 
 def measure(path: Path) -> Written:

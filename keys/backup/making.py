@@ -7,7 +7,8 @@ which the archive's database calls active is in the archive's key store (keys ar
 import gzip
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 
 from django.conf import settings
@@ -26,11 +27,11 @@ from console.lib.secret import Secret
 from console.servers.current import current
 from console.servers.models import Server
 from hsm.device.local import LocalStore
+from keys import keystore
 from keys.actions import Action
 from keys.backup import archive, asking, database
 from keys.backup.archive import Member, Written
 from keys.backup.header import Header, Label, moment
-from keys.keystore import open_local_store
 from keys.models.backup import Backup
 from keys.models.keypair import KeyPair, Store
 from keys.models.root import Root, RootState
@@ -84,9 +85,16 @@ def make(backup: Backup, passphrase: Secret, *, actor: Actor) -> None:
 def _write(backup: Backup, passphrase: Secret) -> tuple[Header, Path, Written]:
     now, server = clock.now(), current()
     folder = settings.BACKUP_DIR
+    archive.make_folder(folder)
     _tidy(folder)
     path = folder / f"{server.fqdn}-{backup.label}-{now:%Y%m%dT%H%M%SZ}-{backup.pk.hex[:8]}{SUFFIX}"
-    with database.snapshot():
+    with ExitStack() as open_until_written:
+        # Rows, key store and sealing key of one moment: nothing changes what opens what in between.
+        with keystore.exclusive():
+            open_until_written.enter_context(database.snapshot())
+            copy = open_until_written.enter_context(_copy_of_key_store(folder))
+            files = list(_files())
+        _check_holds(copy, server)
         header = Header(
             backup_id=str(backup.pk),
             label=Label(backup.label),
@@ -96,7 +104,8 @@ def _write(backup: Backup, passphrase: Secret) -> tuple[Header, Path, Written]:
             not_contained=tuple(_not_contained(server)),
             migrations=database.migrations(),
         )
-        written = archive.write(path, header, passphrase, _members(server, folder))
+        members = chain([Member("pki.db", copy.read_bytes())], files, _rows_and_heads(server))
+        written = archive.write(path, header, passphrase, members)
     return header, path, written
 
 
@@ -111,14 +120,14 @@ def _not_contained(server: Server) -> Iterator[str]:
         yield NO_SECRET_KEY
 
 
-def _members(server: Server, folder: Path) -> Iterator[Member]:
-    with _copy_of_key_store(folder) as copy:
-        _check_holds(copy, server)
-        yield Member("pki.db", copy.read_bytes())
+def _files() -> Iterator[Member]:
     yield Member("sealing.key", settings.SEALING_KEY_FILE.read_bytes())
     yield Member("sealing.pub", settings.SEALING_PUBLIC_FILE.read_bytes())
     if not settings.SECRET_KEY_IS_TEMPORARY:
         yield Member("secret-key", settings.SECRET_KEY.encode())
+
+
+def _rows_and_heads(server: Server) -> Iterator[Member]:
     yield Member(headfile.NAME, b"".join(_head_lines(server)))
     for number, part in enumerate(database.dump()):
         yield Member(f"database/{number:06}.jsonl.gz", gzip.compress(part, mtime=0))
@@ -139,10 +148,9 @@ def _head_lines(server: Server) -> Iterator[bytes]:
 
 @contextmanager
 def _copy_of_key_store(folder: Path) -> Iterator[Path]:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     copy = folder / f".pki-{os.urandom(8).hex()}.part"
     try:
-        with open_local_store() as store:
+        with keystore.open_local_store() as store:
             store.copy_to(copy)
         yield copy
     finally:

@@ -106,6 +106,13 @@ def test_a_full_disk(furnished: Root, settings: Settings, back_up: BackUp) -> No
     assert back_up().finished_at
 
 
+def test_a_folder_that_cannot_be(furnished: Root, settings: Settings, back_up: BackUp) -> None:
+    settings.BACKUP_DIR = Path("/dev/null/backups")
+    backup = back_up()
+    assert "Not a directory" in backup.problem
+    assert backup.sealed_passphrase is None
+
+
 def test_a_lost_worker_and_a_cancelled_job_leave_no_passphrase(server: Server) -> None:
     lost = asking.request("manual", PASSPHRASE, actor=ALICE)
     Job.objects.filter(subject_id=str(lost.pk)).update(
