@@ -1,9 +1,10 @@
 """The main menu, as one table. An entry stands here when its page works (NAV-01 to NAV-10)."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from console.lib.capability import Capability
 
@@ -26,7 +27,7 @@ class NavItem:
     label: str
     icon: str
     url: str | None
-    current: bool
+    current: str  # for aria-current: "page" is this page, "true" lies above it
     children: list["NavItem"] = field(default_factory=list)
 
 
@@ -82,26 +83,37 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
 
 
 def tree(request: HttpRequest) -> list[NavSection]:
-    """Return the menu for this user, with the entry of this page marked."""
+    """Return the menu for this user, with the entry marked that this page is, or lies below."""
+    here = _entry_of(request.path)
     sections = []
     for title, entries in MENU:
-        if items := [item for item in (_item(entry, request) for entry in entries) if item]:
+        if items := [item for item in (_item(entry, request, here) for entry in entries) if item]:
             sections.append(NavSection(title, items))
     return sections
 
 
-def _item(entry: Entry, request: HttpRequest) -> NavItem | None:
-    children = [item for item in (_item(child, request) for child in entry.children) if item]
+def _entry_of(path: str) -> str:
+    """Return the address of the entry with the longest address that the path begins with; Home is only itself."""
+    addresses = (reverse(view) for view in _views(entry for _, entries in MENU for entry in entries))
+    above = [address for address in addresses if path == address or (address != "/" and path.startswith(address))]
+    return max(above, key=len, default="")
+
+
+def _views(entries: Iterable[Entry]) -> Iterator[str]:
+    for entry in entries:
+        if entry.view:
+            yield entry.view
+        yield from _views(entry.children)
+
+
+def _item(entry: Entry, request: HttpRequest, here: str) -> NavItem | None:
+    children = [item for item in (_item(child, request, here) for child in entry.children) if item]
     if entry.view is None:
-        return NavItem(entry.label, entry.icon, None, current=False, children=children) if children else None
+        return NavItem(entry.label, entry.icon, None, current="", children=children) if children else None
     if not may(request, entry.capability):
         return None
-    match = request.resolver_match
-    try:
-        url = reverse(entry.view)
-    except NoReverseMatch:  # until the page is there
-        return None
-    current = bool(match and match.view_name == entry.view)
+    url = reverse(entry.view)
+    current = "" if url != here else "page" if url == request.path else "true"
     return NavItem(entry.label, entry.icon, url, current, children)
 
 
