@@ -1,20 +1,15 @@
 """The web process's URLs."""
 
-from pathlib import Path
+from django.urls import include, path
 
-from django.urls import URLPattern, URLResolver, include, path
-
-INCLUDES = {
-    "": "console.pages_urls",
-    "account/": "console.accounts.allauth_urls",
-    "jobs/": "console.jobs.urls",
-    "activity/": "console.activity.urls",
-    "pki-log/": "console.pkilog.urls",
-    "users/": "console.accounts.urls",
-    "settings/": "settings_store.urls",
-    "hsm/": "hsm.urls",
-    "keys/": "keys.urls",
-}
-urlpatterns: list[URLPattern | URLResolver] = [
-    path(prefix, include(module)) for prefix, module in INCLUDES.items() if Path(module.replace('.', '/') + '.py').exists()
+urlpatterns = [
+    path("", include("console.pages_urls")),
+    path("account/", include("console.accounts.allauth_urls")),
+    path("jobs/", include("console.jobs.urls")),
+    path("activity/", include("console.activity.urls")),
+    path("pki-log/", include("console.pkilog.urls")),
+    path("users/", include("console.accounts.urls")),
+    path("settings/", include("settings_store.urls")),
+    path("hsm/", include("hsm.urls")),
+    path("keys/", include("keys.urls")),
 ]
