@@ -1,6 +1,9 @@
 """A deployment upgraded from 7.3 with an HSM: legacy-root stays on its token, and all goes on from there."""
 
+import os
 import secrets
+import subprocess
+import sys
 from html import unescape
 from io import StringIO
 from pathlib import Path
@@ -12,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from console.activity.models import Entry
+from console.env import BASE_DIR
 from console.lib.actor import Actor
 from console.servers.models import Server
 from hsm.models import PinTrial
@@ -125,3 +129,16 @@ def test_an_id_that_cannot_be_one_is_named(server: Server, token: Token, tmp_pat
     with pytest.raises(CommandError):
         run(tmp_path, token, key_id)
     assert not Root.objects.exists()
+
+
+def test_a_database_that_is_not_migrated_is_named(tmp_path: Path) -> None:
+    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path / 'empty.db'}", "BROKER_URL": "memory://"}
+    environment |= {"KEYSTEAD_STATE_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "console.settings"}
+    given = ("--module", "/m.so", "--token-name", "old", "--pin-file", "/dev/null", "--key-id", "00" * 16)
+    done = subprocess.run(
+        [sys.executable, "manage.py", COMMAND, *given],
+        env=environment, cwd=BASE_DIR, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Run migrate first" in done.stderr
+    assert not (tmp_path / "secrets").exists()

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from console import health
 from console.lib.actor import Actor
 from console.lib.errors import ConsoleError
 from console.management.commands.setup import set_up_server
@@ -21,7 +22,6 @@ class Command(BaseCommand):
         "HSM settings of the root key, and records the legacy-root that is on the token. Nothing on the token is "
         "changed. A new deployment does not need it."
     )
-    requires_migrations_checks = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--module", required=True, help="the full path of the PKCS#11 module (HSMModulePath)")
@@ -30,6 +30,8 @@ class Command(BaseCommand):
         parser.add_argument("--key-id", required=True, help="the CKA_ID of legacy-root, as pkcs11-tool -O shows it")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not health.migrations():
+            raise CommandError("The database is not migrated. Run migrate first.")
         actor = Actor.system("upgrade")
         try:
             key_id = bytes.fromhex(options["key_id"])
