@@ -128,7 +128,7 @@ class Integration:
 
     @cached_property
     def legacy_root(self) -> Root | None:
-        """The root for Client 7.2, which no HSM stores (HSI-06)."""
+        """The root for Client 7.2: on an HSM only after an upgrade from 7.3 with one (HSI-05, HSI-06)."""
         return next((root for root in Root.objects.active(self.server) if root.is_legacy), None)
 
     @cached_property
