@@ -152,10 +152,10 @@ def second_administrator(_request: HttpRequest) -> Step:
 
 
 def hsm_integration(_request: HttpRequest) -> Step:
-    """Propose to make root keys where they cannot leave."""
-    done = Root.objects.filter(server=current(), binding__isnull=False).exists()
-    text = "Point the console at a PKCS#11 module, check it, and create a root key that never leaves the HSM."
-    return Step("Make a root key on an HSM", text, reverse("keys:integration"), done)
+    """Propose to have root keys where they cannot leave."""
+    done = bool(values.text("HSMModulePath")) or Root.objects.filter(server=current(), binding__isnull=False).exists()
+    text = "Point the console at a PKCS#11 module and check it: a root key that is made there never leaves the HSM."
+    return Step("Integrate an HSM", text, reverse("keys:integration"), done)
 
 
 def first_backup(_request: HttpRequest) -> Step:

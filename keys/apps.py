@@ -24,4 +24,4 @@ class KeysConfig(AppConfig):
         guards.register(KeyStoreGuard())
         console_home.register_panel(20, home.root_keys)
         console_home.register_panel(60, home.last_backup)
-        console_home.register_step(40, home.new_root)
+        console_home.register_step(5, home.new_root)

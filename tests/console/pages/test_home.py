@@ -61,7 +61,8 @@ def test_home_shows_every_panel_with_its_state_in_words(admin_client: Client, se
 def test_an_empty_console_names_the_first_steps(admin_client: Client, server: Server) -> None:
     page = admin_client.get("/").content.decode()
     for title in (
-        "Make a root key on an HSM",
+        "Integrate an HSM",
+        "Create a root key",
         "Make a backup",
         "Add a second administrator",
         "Verify the activity log",
