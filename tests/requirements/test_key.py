@@ -153,3 +153,22 @@ def test_no_form_makes_a_second_legacy_root(admin_client: Client, server: Server
     run_jobs()
     assert Root.objects.filter(kind=RootKind.LEGACY).count() == 1
     assert Root.objects.get(kind=RootKind.ROOT).name == "ts1.example.com Root 0"
+
+
+def test_legacy_root_has_no_button_and_a_post_is_refused(
+    make_root: MakeRoot, server: Server, admin_client: Client
+) -> None:  # AMB-10, KEY-07, KEY-16
+    make_root(), make_root()
+    setup.make_root(server, RootKind.LEGACY)
+    legacy = Root.objects.get(kind=RootKind.LEGACY)
+    tile = text(admin_client, "current-server").partition(f'id="name-{legacy.pk}"')[2].partition("</li>")[0]
+    assert "Client 7.2 only" in tile
+    assert "<button" not in tile.partition("<footer>")[2]
+    assert reverse("keys:revoke", args=[legacy.pk]) not in tile
+    form = {"seen": "0" * 64, "when": "now", "reason": "policy", "backup": "on", "typed": "legacy-root"}
+    refused = admin_client.post(reverse("keys:revoke", args=[legacy.pk]), form)
+    assert refused.status_code == 403
+    assert "legacy-root cannot be revoked" in unescape(refused.content.decode())
+    assert admin_client.post(reverse("keys:schedule", args=[legacy.pk])).status_code == 403
+    legacy.refresh_from_db()
+    assert legacy.is_active
