@@ -81,6 +81,7 @@ def test_pages_of_who_may_only_read_or_nothing(open_page: OpenPage, world: World
         judge(guest)
 
 
+@pytest.mark.slow
 def test_titles_differ(world: World, admin_client: Client) -> None:
     """A browser's history, and a screen reader's first word, tell pages apart."""
     seen: dict[str, str] = {}
