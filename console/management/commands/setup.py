@@ -18,7 +18,7 @@ from console.lib.opening import SealingPair
 from console.servers import current
 from console.servers.models import Server
 
-ACTOR = Actor.system("setup")
+ACTOR = Actor.system("set-up")
 
 
 class Command(BaseCommand):
