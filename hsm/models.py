@@ -14,7 +14,7 @@ SLOT_DIGITS = 20  # CK_ULONG of 64 bits, in decimal
 
 
 class TokenIdentity(models.Model):
-    """What tells tokens apart (HSM.md §7): the real path of the module, the label, the serial number."""
+    """What tells tokens apart (docs/hsm.md §7): the real path of the module, the label, the serial number."""
 
     server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="+")
     module_path = models.CharField(max_length=1024)

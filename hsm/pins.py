@@ -1,8 +1,8 @@
 """Each entered PIN is tried once on a token. Worker only.
 
-Tokens lock after a few wrong PINs, and a module that is logged in does not notice a wrong one (HSM.md §1). So every
-attempt is claimed in a row before it is made; a PIN that was rejected, under whatever setting, is refused here and
-does not reach the token again until it is entered anew.
+Tokens lock after a few wrong PINs, and a module that is logged in does not notice a wrong one (docs/hsm.md §1). So
+every attempt is claimed in a row before it is made; a PIN that was rejected, under whatever setting, is refused here
+and does not reach the token again until it is entered anew.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ THE_PIN_IS_WRONG = frozenset({"CKR_PIN_INCORRECT", "CKR_PIN_INVALID", "CKR_PIN_L
 
 @dataclass(frozen=True)
 class Identity:
-    """A token, as HSM.md §7 tells tokens apart."""
+    """A token, as docs/hsm.md §7 tells tokens apart."""
 
     module_path: str
     label: str

@@ -13,7 +13,7 @@ NO_MATCH = "The name does not match. Type it exactly as shown, including capital
 
 
 class CreateForm(forms.Form):
-    """Ask for a root key. `token` is new with every showing: it makes a second sending harmless (UI.md §9.14)."""
+    """Ask for a root key. `token` is new with every showing: it makes a second sending harmless."""
 
     token = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
     in_doubt = forms.BooleanField(

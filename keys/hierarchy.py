@@ -1,4 +1,4 @@
-"""The key hierarchy as a picture: a tidy tree, laid out here and drawn by the template as SVG (UI.md §6)."""
+"""The key hierarchy as a picture: a tidy tree, laid out here and drawn by the template as SVG."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -4,7 +4,7 @@ from console.jobs.kinds import JobKind, OnLost, register, register_periodic
 from keys.backup import asking
 from keys.cancelling import revocation_cancelled
 
-# A device call ends by its own deadline well within the limit; the lease outlasts the limit (DESIGN §2).
+# A device call ends by its own deadline well within the limit; the lease outlasts the limit (docs/design.md §2).
 TIME_LIMIT_S = 150
 LEASE_S = 180
 RETRY_DELAYS_S = (30, 60, 300, 900)

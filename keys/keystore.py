@@ -1,7 +1,7 @@
 """Open pki.db: the one place that knows what opens it. For the worker; import contracts keep it from the web.
 
 The password that is set opens the file, and until a change of password is done so do those that it replaces
-(DESIGN §5); while none is set, the sealing key of the server does. Settings are read anew each time.
+(docs/design.md §5); while none is set, the sealing key of the server does. Settings are read anew each time.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""Look after keys whose making was interrupted (DESIGN §4).
+"""Look after keys whose making was interrupted (docs/design.md §4).
 
 Each creation job comes back by itself; here stands what catches those that have no job any more, and the second look
 for a key that a slow token made after all.

@@ -1,4 +1,4 @@
-"""Revoke a root, in the worker: DESIGN §5, steps 1 to 4, exactly once however often the job runs."""
+"""Revoke a root, in the worker: docs/design.md §5, steps 1 to 4, exactly once however often the job runs."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Make a key pair on a device that cannot roll back (DESIGN §4).
+"""Make a key pair on a device that cannot roll back (docs/design.md §4).
 
 The row, with its CKA_ID and its place, is committed before the device is called. Whoever works on it takes the next
 attempt number, and every outcome is a conditional UPDATE under that number: an attempt that was given up writes

@@ -28,7 +28,7 @@ heads.register_log_keys(logkey.public_keys)
 
 
 def _then_sign(work: Callable[[Run], str]) -> Callable[[Run], str]:
-    """Have the head of the activity log signed after a key operation, however it ended (DESIGN §6)."""
+    """Have the head of the activity log signed after a key operation, however it ended (docs/design.md §6)."""
 
     def signed(run: Run) -> str:
         try:

@@ -1,4 +1,4 @@
-"""A system check: the database must refuse to change what the log holds (DESIGN §6)."""
+"""A system check: the database must refuse to change what the log holds (docs/design.md §6)."""
 
 from collections.abc import Sequence
 from typing import Any

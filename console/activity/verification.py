@@ -1,7 +1,8 @@
-"""Verify the activity log (DESIGN §6): any change up to the last signed head is found, the first bad entry named.
+"""Verify the activity log, docs/design.md §6.
 
-Newer entries are chained only, and the report says how many. Everything is read in parts, so that a log of
-millions of entries needs no more memory than one of hundreds.
+Any change up to the last signed head is found, the first bad entry named. Newer entries are chained only, and the
+report says how many. Everything is read in parts, so that a log of millions of entries needs no more memory than one
+of hundreds.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The processes of a local run as a table: what each is started as, and what it is told (DESIGN §2)."""
+"""The processes of a local run as a table: what each is started as, and what it is told (docs/design.md §2)."""
 
 import os
 import sys

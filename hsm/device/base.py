@@ -102,7 +102,7 @@ class TokenInfo:
 
 @dataclass(frozen=True)
 class KeyAttributes:
-    """What the device claims about a private key; None where it does not say. Some devices lie (HSM.md §2)."""
+    """What the device claims about a private key; None where it does not say. Some devices lie (docs/hsm.md §2)."""
 
     sensitive: bool | None
     extractable: bool | None

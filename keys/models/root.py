@@ -11,7 +11,10 @@ from keys.models.keypair import KeyPair, placed
 
 
 class RootState(TextChoices):
-    """DESIGN §5. “Scheduled for revocation” is an active root with an open job; destruction is `destroyed_at`."""
+    """See docs/design.md §5.
+
+    “Scheduled for revocation” is an active root with an open job; destruction is `destroyed_at`.
+    """
 
     REQUESTED = "requested", "Requested"
     CREATING = "creating", "Being created"

@@ -17,7 +17,7 @@ RunJobs = Callable[..., list[Job]]
 
 def test_a_new_tile_appears_and_the_old_key_is_planned_to_go(
     open_page: OpenPage, world: World, run_jobs: RunJobs
-) -> None:  # KEY-19, MIS-10, UI.md §8
+) -> None:  # KEY-19, MIS-10
     page = open_page(world.admin)
     page.goto("/keys/")
     page.evaluate("window.notReloaded = true")
@@ -38,7 +38,7 @@ def test_a_new_tile_appears_and_the_old_key_is_planned_to_go(
 
 def test_a_wrong_name_is_told_inside_the_dialog_and_the_right_one_revokes(
     open_page: OpenPage, world: World, run_jobs: RunJobs
-) -> None:  # KEY-23, UI.md §9.2
+) -> None:  # KEY-23
     page = open_page(world.admin)
     page.goto("/keys/")
     page.click(f"#revoke-{world.old.pk}")

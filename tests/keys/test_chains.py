@@ -124,7 +124,7 @@ def test_a_cross_certificate_bounds_the_path(tmp_path: Path) -> None:
 
 
 def test_a_legacy_root_can_be_crossed_too(tmp_path: Path) -> None:
-    """Not done by the console (DESIGN §5); the function itself does not care for the kind of key."""
+    """Not done by the console (docs/design.md §5); the function itself does not care for the kind of key."""
     legacy = root(purpose=Purpose.LEGACY_ROOT)
     bridge = issuance.issue(cross.new_with_old(OLD.der, legacy.der, now=NOW), legacy.key)
     leaf = below(OLD, Purpose.SERVER_TLS)

@@ -76,7 +76,7 @@ def test_server_tls_names_its_host() -> None:
 
 
 def test_client_below_intermediate_is_cut_to_it() -> None:
-    """KEY-48; no certificate outlives its issuer (DESIGN §5)."""
+    """KEY-48; no certificate outlives its issuer (docs/design.md §5)."""
     made = x509.load_der_x509_certificate(below(INTERMEDIATE, Purpose.CLIENT_TLS, hours=24 * 365).der)
     issuer = x509.load_der_x509_certificate(INTERMEDIATE.der)
     made.verify_directly_issued_by(issuer)

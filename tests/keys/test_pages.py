@@ -146,7 +146,7 @@ def sent(page: str, root: Root, **changes: str) -> dict[str, str]:
 
 
 def test_the_revoke_page_names_every_consequence(make_root: MakeRoot, admin_client: Client) -> None:
-    # UI.md §9, KEY-28, KEY-59, HSI-25
+    # KEY-28, KEY-59, HSI-25
     old, new = make_root(), make_root()
     page = text(admin_client.get(reverse("keys:revoke", args=[old.pk])))
     for words in (new.name, "3 keys become invalid", "is destroyed in pki.db", "Last backup", "rotation workflow",
@@ -199,7 +199,7 @@ def test_a_wrong_confirmation_revokes_nothing(
     assert not Job.objects.filter(kind_name=REVOKE_ROOT.name).exists()
 
 
-def test_changed_consequences_come_back_with_409(make_root: MakeRoot, admin_client: Client) -> None:  # UI.md §9.1
+def test_changed_consequences_come_back_with_409(make_root: MakeRoot, admin_client: Client) -> None:
     old, _new = make_root(), make_root()
     url = reverse("keys:revoke", args=[old.pk])
     form = sent(text(admin_client.get(url)), old)
@@ -211,9 +211,7 @@ def test_changed_consequences_come_back_with_409(make_root: MakeRoot, admin_clie
     assert admin_client.post(url, sent(text(answer), old)).status_code == 302
 
 
-def test_an_old_sign_in_is_asked_for_again(
-    make_root: MakeRoot, admin: Any, as_user: Callable[..., Client]
-) -> None:  # UI.md §9.12
+def test_an_old_sign_in_is_asked_for_again(make_root: MakeRoot, admin: Any, as_user: Callable[..., Client]) -> None:
     old, _new = make_root(), make_root()
     stale = as_user(admin, recent=False)
     for url in (reverse("keys:revoke", args=[old.pk]), reverse("keys:schedule", args=[old.pk])):

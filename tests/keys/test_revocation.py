@@ -192,7 +192,7 @@ def test_a_plan_can_be_cancelled_moved_and_run_now(make_root: MakeRoot, run_jobs
     assert old.state == RootState.REVOKED
 
 
-def test_consequences_that_changed_are_shown_again(make_root: MakeRoot) -> None:  # UI.md §9.1
+def test_consequences_that_changed_are_shown_again(make_root: MakeRoot) -> None:
     old, _new = make_root(), make_root()
     stale = plan(old)
     make_root()
@@ -222,7 +222,7 @@ def test_an_early_date_is_warned_about_and_allowed(make_root: MakeRoot, run_jobs
 
 def test_a_normal_revocation_waits_for_the_cross_certificates(
     make_root: MakeRoot, run_jobs: RunJobs
-) -> None:  # DESIGN §5
+) -> None:  # docs/design.md §5
     old, _new = make_root(), make_root()
     CrossCertificate.objects.all().delete()
     with pytest.raises(RevocationRefusedError, match="not certified each other yet"):
@@ -258,7 +258,7 @@ def test_each_directive_names_all_revoked_roots(make_root: MakeRoot, run_jobs: R
 
 def test_a_token_that_is_away_skips_the_crl_and_the_destruction_tries_on(
     make_root: MakeRoot, run_jobs: RunJobs, softhsm: Any, use_token: Callable[..., None]
-) -> None:  # DESIGN §5
+) -> None:  # docs/design.md §5
     from settings_store import store
     from settings_store.models import Scope, Setting
 

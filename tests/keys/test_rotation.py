@@ -159,7 +159,7 @@ def test_an_intermediate_keeps_its_key_until_what_it_issued_has_ended(
     needed_until: int | None,
     day: int,
     gone: bool,
-) -> None:  # DESIGN §5
+) -> None:  # docs/design.md §5
     make_root()
     old = active("client-tls-ca")
     rotation.request(old, actor=ALICE)

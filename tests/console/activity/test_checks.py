@@ -1,4 +1,4 @@
-"""DESIGN §6: a system check confirms the triggers, and Home says so too."""
+"""docs/design.md §6: a system check confirms the triggers, and Home says so too."""
 
 import pytest
 from django.core.management import call_command

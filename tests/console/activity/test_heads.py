@@ -1,4 +1,4 @@
-"""DESIGN §6: signed heads stand in the database and in an append-only file, whatever is interrupted."""
+"""docs/design.md §6: signed heads stand in the database and in an append-only file, whatever is interrupted."""
 
 import stat
 from collections.abc import Callable

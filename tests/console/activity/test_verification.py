@@ -1,4 +1,6 @@
-"""DESIGN §6: any change up to the last signed head is found, the first bad entry named; newer ones are chained only.
+"""What docs/design.md §6 promises.
+
+Any change up to the last signed head is found, the first bad entry named; newer ones are chained only.
 
 Everything here is done with plain SQL behind the console's back, with the triggers dropped.
 """

@@ -18,7 +18,7 @@ EXCEPTIONS = [
     for kind in vars(pkcs11.exceptions).values()
     if isinstance(kind, type) and issubclass(kind, PKCS11Error) and kind is not PKCS11Error
 ]
-# HSM.md §7: what is done about it
+# docs/hsm.md §7: what is done about it
 CLASSES = {
     ErrorClass.CALLER: "ATTRIBUTE_READ_ONLY TEMPLATE_INCONSISTENT MECHANISM_INVALID KEY_SIZE_RANGE DATA_LEN_RANGE "
     "DOMAIN_PARAMS_INVALID FUNCTION_NOT_SUPPORTED WRAPPED_KEY_INVALID SIGNATURE_INVALID",
