@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.fixtures.jobs",
     "tests.fixtures.softhsm",
     "tests.fixtures.processes",
+    "tests.fixtures.browser",
 ]
 
 

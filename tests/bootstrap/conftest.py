@@ -58,7 +58,8 @@ class Console:
         """Start it without a terminal and wait for its address."""
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                ["./run"],
+                # Whoever runs the tests may have SIGHUP ignored, and ./run honours that.
+                ["env", "--default-signal=HUP", "./run"],
                 cwd=self.checkout,
                 env={**PLAIN_ENVIRONMENT, **self.environment},
                 stdin=subprocess.DEVNULL,

@@ -14,11 +14,10 @@ from playwright.sync_api import Browser
 from console.supervisor import leftovers
 from console.supervisor import softhsm as local_softhsm
 from tests.bootstrap.conftest import Console, checkout, own_database
-from tests.browser.conftest import chromium
 from tests.fixtures.softhsm import SoftHsm, Token
 from tests.walkthrough.administrator import Administrator
 
-__all__ = ["checkout", "chromium"]
+__all__ = ["checkout"]
 
 ADDRESS = re.compile(r"running at (\S+)")
 
