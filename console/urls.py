@@ -13,3 +13,4 @@ urlpatterns = [
     path("hsm/", include("hsm.urls")),
     path("keys/", include("keys.urls")),
 ]
+handler500 = "console.errors.server_error"

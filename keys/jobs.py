@@ -1,5 +1,7 @@
 """The job kinds of this app. Every task can begin again where it stopped, so a lost worker means another attempt."""
 
+from functools import partial
+
 from console.jobs.kinds import JobKind, OnLost, register, register_periodic
 from keys.backup import asking
 from keys.cancelling import revocation_cancelled
@@ -8,72 +10,54 @@ from keys.cancelling import revocation_cancelled
 TIME_LIMIT_S = 150
 LEASE_S = 180
 RETRY_DELAYS_S = (30, 60, 300, 900)
+# Work on a device that is away is tried again until it is there.
+device_work = partial(JobKind, time_limit_s=TIME_LIMIT_S, lease_s=LEASE_S, on_lost=OnLost.RETRY, max_attempts=0)
 
 CREATE_ROOT = register(
-    JobKind(
+    device_work(
         name="keys.create-root",
         label="Create root key",
         task="keys.create_root",
-        time_limit_s=TIME_LIMIT_S,
-        lease_s=LEASE_S,
-        on_lost=OnLost.RETRY,
-        max_attempts=0,
         # Longer than the lease: the first look at an unsettled creation comes when no call can be running any more.
         retry_delays_s=(LEASE_S, 300, 900, 3600, 6 * 3600),
         cancellable=False,
     )
 )
 CROSS_CERTIFY = register(
-    JobKind(
+    device_work(
         name="keys.cross-certify",
         label="Cross-certify root keys",
         task="keys.cross_certify",
-        time_limit_s=TIME_LIMIT_S,
-        lease_s=LEASE_S,
-        on_lost=OnLost.RETRY,
-        max_attempts=0,
         retry_delays_s=RETRY_DELAYS_S,
         retry_by_hand=True,
         cancellable=False,
     )
 )
 REMAKE_SUBORDINATES = register(
-    JobKind(
+    device_work(
         name="keys.remake-subordinates",
         label="Make subordinate keys",
         task="keys.remake_subordinates",
-        time_limit_s=TIME_LIMIT_S,
-        lease_s=LEASE_S,
-        on_lost=OnLost.RETRY,
-        max_attempts=0,
         retry_delays_s=RETRY_DELAYS_S,
         retry_by_hand=True,
         cancellable=False,
     )
 )
 REVOKE_ROOT = register(
-    JobKind(
+    device_work(
         name="keys.revoke-root",
         label="Revoke root key",
         task="keys.revoke_root",
-        time_limit_s=TIME_LIMIT_S,
-        lease_s=LEASE_S,
-        on_lost=OnLost.RETRY,
-        max_attempts=0,
         retry_delays_s=RETRY_DELAYS_S,
         reschedulable=True,
         on_cancel=revocation_cancelled,
     )
 )
 DESTROY_KEY = register(
-    JobKind(
+    device_work(
         name="keys.destroy-key",
         label="Destroy private key",
         task="keys.destroy_key",
-        time_limit_s=TIME_LIMIT_S,
-        lease_s=LEASE_S,
-        on_lost=OnLost.RETRY,
-        max_attempts=0,
         retry_delays_s=(*RETRY_DELAYS_S, 3600),
         retry_by_hand=True,
         cancellable=False,

@@ -5,6 +5,8 @@ A migration that rebuilds the table must end with `install`.
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from console.lib.triggers import present
+
 NAME = "accounts_role_no_delete"
 REFUSAL = "A reserved role cannot be deleted."
 
@@ -37,12 +39,4 @@ def remove(connection: BaseDatabaseWrapper) -> None:
 
 def missing(connection: BaseDatabaseWrapper) -> list[str]:
     """Return the name of the trigger when it is not there."""
-    query = (
-        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
-        if connection.vendor == "postgresql"
-        else "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        present = {row[0] for row in cursor.fetchall()}
-    return [] if NAME in present else [NAME]
+    return [] if NAME in present(connection) else [NAME]

@@ -13,26 +13,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 
+from console.activity import chain
 from console.activity.models import Entry
 from console.lib.digest import timestamp
 
-COLUMNS = (
-    "seq",
-    "at",
-    "server",
-    "actor_kind",
-    "actor",
-    "actor_id",
-    "planned_by",
-    "action",
-    "subject_kind",
-    "subject_id",
-    "subject_label",
-    "outcome",
-    "details",
-    "previous_hash",
-    "hash",
-)
+COLUMNS = (*chain.FIELDS, "previous_hash", "hash")
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, "CSV Injection").
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - as typed in East Asia
 CHUNK = 2_000

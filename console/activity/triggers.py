@@ -6,6 +6,8 @@ A migration that rebuilds one of these tables must end with `install`.
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from console.lib.triggers import present
+
 TABLES = ("activity_entry", "activity_signedhead")
 REFUSAL = "The activity log is append-only."
 
@@ -46,15 +48,8 @@ def remove(connection: BaseDatabaseWrapper) -> None:
 
 def missing(connection: BaseDatabaseWrapper) -> list[str]:
     """Return the names of the triggers that are not there."""
-    query = (
-        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
-        if connection.vendor == "postgresql"
-        else "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        present = {row[0] for row in cursor.fetchall()}
-    return [name for table in TABLES for name in _names(connection.vendor, table) if name not in present]
+    there = present(connection)
+    return [name for table in TABLES for name in _names(connection.vendor, table) if name not in there]
 
 
 def _names(vendor: str, table: str) -> tuple[str, str]:
