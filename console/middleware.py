@@ -7,7 +7,6 @@ from urllib.parse import urlencode, urlsplit
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -15,35 +14,13 @@ from console.accounts.models import User
 from console.accounts.recent import is_recent
 from console.activity import log
 from console.allauth_access import ALLAUTH_VIEWS
+from console.errors import refusal, status_of
 from console.lib import htmx
 from console.lib.capability import Capability
-from console.lib.errors import (
-    ConflictError,
-    ConsoleError,
-    InvalidError,
-    NotFoundError,
-    RefusedError,
-    UnavailableError,
-)
+from console.lib.errors import ConsoleError, RefusedError
 from console.lib.subject import Subject
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-
-STATUS = {
-    NotFoundError: HTTPStatus.NOT_FOUND,
-    ConflictError: HTTPStatus.CONFLICT,
-    RefusedError: HTTPStatus.FORBIDDEN,
-    InvalidError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
-}
-
-TITLES = {
-    HTTPStatus.NOT_FOUND: "Not found",
-    HTTPStatus.CONFLICT: "Changed by somebody else",
-    HTTPStatus.FORBIDDEN: "Refused",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "Not accepted",
-    HTTPStatus.SERVICE_UNAVAILABLE: "Not available now",
-}
 
 
 class HeadersMiddleware:
@@ -74,8 +51,7 @@ class ErrorsMiddleware:
         """Answer a ConsoleError; anything else stays Django's 500."""
         if not isinstance(error, ConsoleError):
             return None
-        status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
-        return refusal(request, status, error)
+        return refusal(request, status_of(error), error)
 
 
 class AccessMiddleware:
@@ -129,15 +105,6 @@ def declaration(request: HttpRequest, view: Callable[..., Any]) -> tuple[Capabil
         return view.capability, bool(getattr(view, "recent", False))
     match = request.resolver_match
     return ALLAUTH_VIEWS.get(match.view_name if match else "", (None, False))
-
-
-def refusal(request: HttpRequest, status: HTTPStatus, error: ConsoleError) -> HttpResponse:
-    """Answer with the error: a toast for a fragment request, else a page."""
-    if getattr(request, "htmx", False) and not request.htmx.boosted:  # type: ignore[attr-defined]
-        text = " ".join(filter(None, (error.message, error.next_step)))
-        return htmx.toast(HttpResponse(status=status), "warn", text)
-    context = {"status": status.value, "title": TITLES.get(status, "Not accepted"), "error": error}
-    return render(request, "errors/error.html", context, status=status)
 
 
 def _here(request: HttpRequest) -> str:

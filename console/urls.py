@@ -13,4 +13,5 @@ urlpatterns = [
     path("hsm/", include("hsm.urls")),
     path("keys/", include("keys.urls")),
 ]
+handler404 = "console.errors.not_found"
 handler500 = "console.errors.server_error"

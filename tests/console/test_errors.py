@@ -48,3 +48,17 @@ def test_another_error_is_a_500_that_tells_nothing(
     response = admin_client.get("/")
     assert response.status_code == 500
     assert "4711" not in response.content.decode()
+
+
+def test_an_address_that_leads_nowhere_keeps_the_menu(admin_client: Client, server: Server) -> None:
+    response = admin_client.get("/nowhere/")
+    assert response.status_code == 404
+    page = response.content.decode()
+    assert "There is nothing at this address" in page
+    assert "Current Server" in page
+
+
+def test_nobody_learns_from_a_404_what_there_is(client: Client) -> None:
+    response = client.get("/nowhere/")
+    assert response.status_code == 404
+    assert "Current Server" not in response.content.decode()
