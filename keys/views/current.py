@@ -42,6 +42,8 @@ def current_server(request: HttpRequest) -> HttpResponse:
 
 def region(server: Server) -> dict[str, Any]:
     """Return what Current Server shows."""
+    # Before the roots: a job that ends between the two readings is still shown, and its card asks for the page anew.
+    at_work = list(_at_work(server))
     standing = Standing.read(server)
     now = clock.now()
     newest = standing.newest
@@ -58,7 +60,7 @@ def region(server: Server) -> dict[str, Any]:
         "unsettled": Root.objects.filter(server=server, state__in=UNSETTLED),
         "offers": revocation.offers(standing),
         "advice": tiles.advice(standing, now),
-        "jobs": _at_work(server),
+        "jobs": at_work,
         "picture": _picture(newest, below) if newest else None,
         "elsewhere": [key for key in below if newest and key.root_id != newest.pk],
         "below": [tiles.key_line(key) for key in below if newest and key.root_id == newest.pk],
