@@ -17,7 +17,7 @@ from console.jobs.models import Job, State
 from console.lib import clock
 from console.servers.current import current
 from hsm import report
-from hsm.models import TokenBinding
+from hsm.models.tokens import TokenBinding
 from keys.models.backup import Backup
 from keys.models.keystore import KeyStore, Protection
 from keys.models.root import Root

@@ -26,7 +26,7 @@ from hsm.device import opening
 from hsm.device.base import Device, TokenInfo
 from hsm.device.errors import DeviceError
 from hsm.errors import BindingForgottenError, NotConfiguredError, PinRejectedError
-from hsm.models import TokenBinding
+from hsm.models.tokens import TokenBinding
 from hsm.pins import EnteredPin, Identity
 from hsm.placement import Wanted, choose, refuse_unusable
 from settings_store import values

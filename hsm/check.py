@@ -16,7 +16,7 @@ from console.servers.current import current
 from hsm import bindings, tokens
 from hsm.device.base import Device, KeySpec, SelfTesting, TokenFlag, TokenInfo
 from hsm.device.errors import DeviceError
-from hsm.models import TokenCapability
+from hsm.models.tokens import TokenCapability
 from hsm.pins import EnteredPin
 from hsm.placement import Wanted, choose
 from settings_store import values

@@ -10,7 +10,7 @@ from console.lib.actor import Actor
 from console.servers.current import current
 from hsm import holders
 from hsm.actions import Action
-from hsm.models import TokenBinding
+from hsm.models.tokens import TokenBinding
 
 # A key that is about to be made points to its binding within seconds of `hsm.bindings.resolve`.
 UNUSED_FOR = timedelta(hours=1)

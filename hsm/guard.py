@@ -8,7 +8,7 @@ from console.lib.actor import Actor
 from console.servers.current import current
 from hsm import holders
 from hsm.forgetting import forget
-from hsm.models import SeenToken, TokenBinding
+from hsm.models.tokens import SeenToken, TokenBinding
 from settings_store.catalogue import HSM_NAMES
 from settings_store.contradictions import KnownToken
 from settings_store.guards import Loss

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from console.lib.subject import Subject
-from hsm.models import TokenBinding
+from hsm.models.tokens import TokenBinding
 
 
 @dataclass(frozen=True)

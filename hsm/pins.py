@@ -20,7 +20,7 @@ from console.lib.opening import worker_pair
 from console.lib.secret import Secret
 from hsm.device.errors import DeadlineError, HostLostError, PinError
 from hsm.errors import PinBusyError, PinRejectedError
-from hsm.models import PinState, PinTrial
+from hsm.models.tokens import PinState, PinTrial
 
 # Longer than any login may take: the start of a host, then the deadlines of loading and of the login itself.
 CLAIM_LASTS = timedelta(seconds=90)

@@ -13,7 +13,7 @@ from hsm.device import opening
 from hsm.device.base import Device
 from hsm.errors import RebindError
 from hsm.holders import BoundKey
-from hsm.models import TokenBinding
+from hsm.models.tokens import TokenBinding
 from hsm.placement import choose
 
 

@@ -12,7 +12,7 @@ from console.lib.errors import InvalidError, RefusedError
 from console.servers.current import current
 from hsm.actions import Action
 from hsm.jobs import CHECK, LIST_TOKENS, REBIND
-from hsm.models import TokenBinding
+from hsm.models.tokens import TokenBinding
 from settings_store import values
 from settings_store.catalogue import KEYS_ON_HSM
 

@@ -9,7 +9,7 @@ from console.lib.errors import RefusedError
 from hsm import check, forgetting, rebinding, tokens
 from hsm.actions import Action
 from hsm.jobs import CHECK, FOLLOW_PIN, LIST_TOKENS, REBIND, RELEASE
-from hsm.models import TokenBinding
+from hsm.models.tokens import TokenBinding
 from settings_store import values
 
 

@@ -9,7 +9,7 @@ from console.servers.current import current
 from hsm.device import opening
 from hsm.device.base import ModuleInfo, TokenInfo
 from hsm.device.errors import DeviceError
-from hsm.models import SeenToken
+from hsm.models.tokens import SeenToken
 
 
 def read(module_path: str) -> tuple[ModuleInfo, tuple[TokenInfo, ...]]:

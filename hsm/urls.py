@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from hsm import views
+from hsm.views import tokens as views
 
 app_name = "hsm"
 

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from hsm.holders import BoundKey
-from hsm.models import TokenBinding
+from hsm.models.tokens import TokenBinding
 from keys.models.root import Root
 from keys.models.subordinate import Subordinate
 

@@ -12,7 +12,7 @@ from console.servers.current import current
 from console.servers.models import Server
 from hsm import holders
 from hsm.guard import live_bindings
-from hsm.models import SeenToken
+from hsm.models.tokens import SeenToken
 from hsm.report import last_check
 from keys import jobs
 from keys.models.root import Root

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from hsm.models import SeenToken
+from hsm.models.tokens import SeenToken
 from keys.integration import Integration
 from settings_store.catalogue import ENTRIES, KEY_WORDS, KEYS_ON_HSM
 from settings_store.forms import LONGEST, PLAIN, OpenField

@@ -31,7 +31,7 @@ from hsm.bindings import PIN_PURPOSE
 from hsm.device.envelopes import SealingOpener, SlotKind
 from hsm.device.local import LocalStore
 from hsm.device.rewrap import ChangeStep, StoreState
-from hsm.models import TokenBinding
+from hsm.models.tokens import TokenBinding
 from keys import keystore
 from keys.actions import Action
 from keys.backup import asking

@@ -6,6 +6,7 @@ from datetime import datetime
 from console.activity import heads
 from console.jobs.running import Run, job_task
 from console.servers.current import current
+from hsm import software
 from keys import (
     creation,
     crosscertification,
@@ -20,11 +21,14 @@ from keys import (
     verification,
 )
 from keys.backup import making
+from keys.keystore import open_local_store
 from keys.models.root import RevocationReason
 from keys.purposes import Purpose
 
 # Here and not in apps.py: Verify runs in the worker, and the web process must not reach the key store.
 heads.register_log_keys(logkey.public_keys)
+
+software.register(open_local_store)
 
 
 def _then_sign(work: Callable[[Run], str]) -> Callable[[Run], str]:

@@ -15,7 +15,7 @@ from console.servers.models import Server
 from hsm import bindings
 from hsm.device.base import Device
 from hsm.device.signer import device_private_key
-from hsm.models import TokenBinding
+from hsm.models.tokens import TokenBinding
 from keys import issuance, pkirecord, roots
 from keys.actions import Action
 from keys.models.keypair import Store, spki_fields

@@ -14,7 +14,7 @@ MAX_KEY_ID_BYTES = 64
 
 
 class KeySpec(StrEnum):
-    """The kinds of key pair that a device makes."""
+    """The kinds of key that a device makes. Root and subordinate keys are always pairs."""
 
     EC_P256 = "ec-p256"
     EC_P384 = "ec-p384"
@@ -22,11 +22,27 @@ class KeySpec(StrEnum):
     RSA_2048 = "rsa-2048"
     RSA_3072 = "rsa-3072"
     RSA_4096 = "rsa-4096"
+    AES_128 = "aes-128"
+    AES_192 = "aes-192"
+    AES_256 = "aes-256"
 
     @property
     def is_ec(self) -> bool:
-        """Tell elliptic curves from RSA."""
+        """Tell elliptic curves from the rest."""
         return self.value.startswith("ec-")
+
+    @property
+    def is_aes(self) -> bool:
+        """Tell secret keys from pairs."""
+        return self.value.startswith("aes-")
+
+    @property
+    def bits(self) -> int:
+        """The size: of the field for EC, of the modulus for RSA, of the key for AES."""
+        return int(self.value.rpartition("-")[2].lstrip("p"))
+
+
+PAIR_SPECS = tuple(spec for spec in KeySpec if not spec.is_aes)
 
 
 class SignatureScheme(StrEnum):

@@ -8,7 +8,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from hsm.device import spki
-from hsm.device.base import Capabilities, KeyRecord, KeySpec, SignatureScheme, TestLine, TokenFlag, TokenInfo
+from hsm.device.base import (
+    PAIR_SPECS,
+    Capabilities,
+    KeyRecord,
+    KeySpec,
+    SignatureScheme,
+    TestLine,
+    TokenFlag,
+    TokenInfo,
+)
 from hsm.device.codes import check_key_id, error_for
 from hsm.device.errors import DeviceError
 
@@ -65,7 +74,7 @@ class LocalDevice:
 
     def capabilities(self) -> Capabilities:
         """Return what the store can do: everything that the port knows."""
-        return Capabilities(frozenset(), frozenset(KeySpec), frozenset(SignatureScheme))
+        return Capabilities(frozenset(), frozenset(PAIR_SPECS), frozenset(SignatureScheme))
 
     def self_test(self, specs: Sequence[KeySpec] = (KeySpec.EC_P384,)) -> tuple[TestLine, ...]:
         """Open the store; make a key of each kind in memory, sign and verify."""

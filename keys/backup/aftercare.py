@@ -7,7 +7,7 @@ from console.activity.verification import Verdict
 from console.jobs.models import WAITING, Job
 from console.servers.current import current
 from hsm.device.errors import DeviceError
-from hsm.models import TokenBinding
+from hsm.models.tokens import TokenBinding
 from keys import logkey
 from keys.keystore import open_local_store
 from keys.models.root import Root

@@ -14,7 +14,7 @@ from hsm.device.base import KeySpec
 from hsm.device.errors import DeviceError, TokenNotFoundError
 from hsm.errors import BindingForgottenError, NotConfiguredError, PinRejectedError, TokenChoiceError
 from hsm.forgetting import forget
-from hsm.models import PinState, PinTrial, TokenBinding
+from hsm.models.tokens import PinState, PinTrial, TokenBinding
 from settings_store import store
 from tests.fixtures.softhsm import SoftHsm, Token
 from tests.hsm.conftest import ALICE, Put, point_to

@@ -13,7 +13,7 @@ from console.jobs.models import Job, State
 from hsm import requests
 from hsm.actions import Action
 from hsm.device import opening
-from hsm.models import PinState, PinTrial, SeenToken, TokenCapability
+from hsm.models.tokens import PinState, PinTrial, SeenToken, TokenCapability
 from tests.fixtures.softhsm import SoftHsm, Token
 from tests.hsm.conftest import ALICE, Put, point_to
 

@@ -13,7 +13,7 @@ from hsm import bindings, forgetting, holders, rebinding, requests
 from hsm.device.base import KeySpec
 from hsm.errors import RebindError
 from hsm.holders import BoundKey
-from hsm.models import TokenBinding
+from hsm.models.tokens import TokenBinding
 from settings_store import guards, store, values
 from tests.fixtures.softhsm import SoftHsm, Token
 from tests.hsm.conftest import ALICE, Put

@@ -13,7 +13,7 @@ from console.servers.models import Server
 from hsm import pins
 from hsm.device.errors import DeadlineError, HostLostError, PinError, TokenNotFoundError
 from hsm.errors import PinRejectedError
-from hsm.models import PinState, PinTrial
+from hsm.models.tokens import PinState, PinTrial
 from hsm.pins import EnteredPin, Identity
 
 TOKEN = Identity("/m.so", "alpha", "0001")

@@ -4,7 +4,7 @@ import pytest
 
 from console.jobs.models import State
 from hsm import requests
-from hsm.models import PinState, PinTrial
+from hsm.models.tokens import PinState, PinTrial
 from tests.fixtures.processes import Workers
 from tests.fixtures.softhsm import Token
 from tests.hsm.conftest import ALICE, Put

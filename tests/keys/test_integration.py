@@ -12,7 +12,7 @@ from django.urls import reverse
 from console.accounts.models import User
 from console.jobs.models import Job
 from console.servers.models import Server
-from hsm.models import SeenToken, TokenBinding
+from hsm.models.tokens import SeenToken, TokenBinding
 from keys import roots
 from keys.integration import Integration
 from keys.models.root import Root

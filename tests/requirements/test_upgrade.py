@@ -18,7 +18,7 @@ from console.activity.models import Entry
 from console.env import BASE_DIR
 from console.lib.actor import Actor
 from console.servers.models import Server
-from hsm.models import PinTrial
+from hsm.models.tokens import PinTrial
 from keys import setup, verification
 from keys.actions import Action
 from keys.models.root import Root, RootKind, RootState

@@ -20,7 +20,7 @@ from console.servers.current import current
 from hsm import holders, requests
 from hsm.forms import RebindForm
 from hsm.jobs import CHECK, REBIND
-from hsm.models import PinTrial, TokenBinding, TokenCapability
+from hsm.models.tokens import PinTrial, TokenBinding, TokenCapability
 from hsm.report import last_check, report
 
 
