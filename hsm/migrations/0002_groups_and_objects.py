@@ -112,6 +112,7 @@ class Migration(migrations.Migration):
                 ('out_of_step', models.BooleanField(default=False)),
                 ('created_at', models.DateTimeField()),
                 ('created_by', models.CharField(max_length=150)),
+                ('attempt', models.PositiveIntegerField(default=0)),
                 ('look_after', models.DateTimeField(null=True)),
                 ('deactivated_at', models.DateTimeField(null=True)),
                 ('rotated_at', models.DateTimeField(null=True)),

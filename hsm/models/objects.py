@@ -71,6 +71,7 @@ class SecurityObject(models.Model):
     out_of_step = models.BooleanField(default=False)  # the HSM refused an applied change (POL-13)
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=150)
+    attempt = models.PositiveIntegerField(default=0)  # the fence: an attempt that was given up writes nothing
     look_after = models.DateTimeField(null=True)  # when the reconciler may look at an unsettled one again
     deactivated_at = models.DateTimeField(null=True)
     rotated_at = models.DateTimeField(null=True)
