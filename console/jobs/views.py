@@ -18,7 +18,7 @@ from django_htmx.http import HTMX_STOP_POLLING, trigger_client_event
 
 from console.accounts.models import User
 from console.activity.models import Entry
-from console.jobs import listing, queue
+from console.jobs import listing, queue, seeing
 from console.jobs.acts import acts
 from console.jobs.card import Watch
 from console.jobs.card import card as card_of
@@ -77,28 +77,30 @@ def housekeeping(request: HttpRequest) -> HttpResponse:
     return render(request, "jobs/housekeeping.html", context | {"failing": listing.failing_housekeeping()})
 
 
-@access(Capability.READ)
+@access(Capability.SIGNED_IN)
 @require_safe
 def detail(request: HttpRequest, job_id: UUID) -> HttpResponse:
-    """Show one job with its log entries."""
-    job = _load(job_id)
+    """Show one job, and to who may read its log entries."""
     user = _user(request)
+    job = _load_for(user, job_id)
+    may_read = user.may(Capability.READ)
     context = {
         "job": job,
         "shown": listing.row(job, clock.now()),
         "acts": acts(job) if user.may(Capability.MANAGE_JOBS) else [],
         "may_change": user.may(Capability.MANAGE_JOBS),
-        "entries": _entries(job)[:MOST_ENTRIES],
+        "may_read": may_read,
+        "entries": _entries(job)[:MOST_ENTRIES] if may_read else [],
     }
     return render(request, "jobs/detail.html", context)
 
 
-@access(Capability.READ)
+@access(Capability.SIGNED_IN)
 @passive
 @require_safe
 def card(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Answer one poll: the card, what to speak, and at the end status 286, which stops the polling."""
-    job = _load(job_id)
+    job = _load_for(_user(request), job_id)
     made = card_of(job, clock.now(), _watch(request))
     response = render(request, "jobs/card.html", {"job": job, "card": made})
     if made.news:
@@ -203,10 +205,21 @@ def _ask(request: HttpRequest, job: Job, asked: Asked) -> HttpResponse:
 def _load(job_id: UUID) -> Job:
     job = Job.objects.select_related("server").filter(pk=job_id).first()
     if job is None:
-        raise NotFoundError(
-            "There is no such job. Jobs that ended are kept for 90 days; the activity log keeps what they did."
-        )
+        raise _no_such_job()
     return job
+
+
+def _load_for(user: User, job_id: UUID) -> Job:
+    job = _load(job_id)
+    if not seeing.may_see(user, job):
+        raise _no_such_job()
+    return job
+
+
+def _no_such_job() -> NotFoundError:
+    return NotFoundError(
+        "There is no such job. Jobs that ended are kept for 90 days; the activity log keeps what they did."
+    )
 
 
 def _user(request: HttpRequest) -> User:

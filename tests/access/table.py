@@ -53,6 +53,8 @@ NAMES: dict[tuple[Capability, bool], str] = {
         console:help
         console:help-page
         console:home
+        jobs:card
+        jobs:detail
         mfa_index
         mfa_list_webauthn
         mfa_reauthenticate
@@ -83,8 +85,6 @@ NAMES: dict[tuple[Capability, bool], str] = {
         hsm:binding
         hsm:checked
         hsm:report
-        jobs:card
-        jobs:detail
         jobs:housekeeping
         jobs:list
         jobs:rows
