@@ -2,10 +2,13 @@
 
 with open_token(path, label="root", serial="9b29…", pin=pin, pin_version="3", deadline_s=20) as device:
     spki_der = device.generate_key_pair(key_id, KeySpec.EC_P384, "Root 1")
+
+`open_token` logs in anew for each block, `keep_token` once for all blocks until something fails.
 """
 
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from hsm.device import wire
 from hsm.device.base import ModuleInfo, SecretLike, TokenInfo
 from hsm.device.codes import error_for
 from hsm.device.pool import pool
-from hsm.device.seat import Seat, listing_key
+from hsm.device.seat import HostKey, Seat, listing_key
 from hsm.device.token import TokenDevice, token_info
 
 DEADLINE_S = 20.0
@@ -101,21 +104,67 @@ def open_token(
             path, label=label, serial=serial, slot_id=slot_id, deadline_s=deadline_s, environment=environment
         )
         label, serial = token.label, token.serial
-    key = replace(listing_key(path, environment), label=label, serial=serial, pin_version=pin_version)
-    with pool.lease(key, deadline_s) as seat:
+    with pool.lease(_login_key(path, environment, label, serial, pin_version), deadline_s) as seat:
         if seat.depth == 1:
             seat.reset(deadline_s)
-        device = TokenDevice(pool, seat, pin, deadline_s)
-        try:
+        with closing(TokenDevice(pool, seat, pin, deadline_s)) as device:
             device.token()
             yield device
-        finally:
-            device.close()
+
+
+@contextmanager
+def keep_token(
+    module_path: str,
+    *,
+    label: str,
+    serial: str,
+    pin: SecretLike,
+    pin_version: str,
+    deadline_s: float = DEADLINE_S,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[TokenDevice]:
+    """Yield a token as a Device on a login that stays when the block ends. Raises DeviceError, PinError among them.
+
+    The first block logs in; later ones with the same PIN version do not show the PIN to the token, unless the host
+    was lost meanwhile. `deadline_s` is for the whole block: waiting for others, loading, the login and every call.
+    What changes behind this login is noticed when it shows; before it makes a key, the device logs in anew.
+    """
+    until = time.monotonic() + deadline_s
+    path = real_module_path(module_path)
+    with (
+        pool.lease(_login_key(path, environment, label, serial, pin_version), deadline_s) as seat,
+        closing(TokenDevice(pool, seat, pin, deadline_s, until=until)) as device,
+    ):
+        device.token()
+        yield device
+
+
+def is_kept(
+    module_path: str, *, label: str, serial: str, pin_version: str, environment: Mapping[str, str] | None = None
+) -> bool:
+    """Say whether a login of this PIN version stands now. Raises ModuleError when the module is not there."""
+    key = _login_key(real_module_path(module_path), environment, label, serial, pin_version)
+    seat = pool.seat(key)
+    return seat is not None and seat.running and seat.logged_in is not None
+
+
+def forget_token(
+    module_path: str, *, label: str, serial: str, pin_version: str, environment: Mapping[str, str] | None = None
+) -> None:
+    """End a login and its host, after the call that is under way; harmless when there is none. Raises DeviceError."""
+    key = _login_key(real_module_path(module_path), environment, label, serial, pin_version)
+    if pool.seat(key) is not None:
+        with pool.lease(key, DEADLINE_S) as seat:
+            seat.drop()
 
 
 def close_all() -> None:
     """End every module host of this process."""
     pool.close_all()
+
+
+def _login_key(path: str, environment: Mapping[str, str] | None, label: str, serial: str, pin_version: str) -> HostKey:
+    return replace(listing_key(path, environment), label=label, serial=serial, pin_version=pin_version)
 
 
 @contextmanager

@@ -48,6 +48,11 @@ class Pool:
         """Say whether the token refused this PIN version before."""
         return key in self._rejected
 
+    def seat(self, key: HostKey) -> Seat | None:
+        """Return the seat of a host, if there is one."""
+        with self._lock:
+            return self._seats.get(key)
+
     def seats(self) -> list[Seat]:
         """Return every seat, whether a host sits there or not."""
         with self._lock:

@@ -46,6 +46,7 @@ class Seat:
         self.depth = 0
         self.loaded: wire.Loaded | None = None
         self.logged_in: wire.TokenPart | None = None
+        self.login_time = 0.0  # of time.monotonic()
         self._breaker = breaker
         self._host: HostProcess | None = None
 
@@ -131,6 +132,10 @@ class Seat:
             code = "MODULE_CRASHED_ON_LOAD" if isinstance(request, wire.Load) else "MODULE_CRASHED"
             detail = describe_exit(gone.exit_code)
             raise error_for(code, detail=detail, context=context, outcome_unknown=unknown) from None
+        except BaseException:
+            # A signal or a time limit in the middle of a call: the answer would be taken for that of the next one.
+            self.drop()
+            raise
         if isinstance(reply, wire.Failed):
             error = error_for(reply.code, detail=reply.detail, context=context, outcome_unknown=reply.outcome_unknown)
             if isinstance(request, wire.Load) or error.error_class is ErrorClass.DEVICE:

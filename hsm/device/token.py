@@ -1,6 +1,7 @@
 """A Device on a token, through its module host."""
 
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TypeVar
@@ -32,17 +33,20 @@ _T = TypeVar("_T")
 
 
 class TokenDevice:
-    """Implements `Device` and `SelfTesting`. Lives as long as its `open_token` block.
+    """Implements `Device` and `SelfTesting`. Lives as long as its `open_token` or `keep_token` block.
 
     After a failure that ended the host, the next call starts a new one and logs in again, with a PIN that the token
-    accepted at the start of the block.
+    accepted at the start of the block. `deadline_s` is for each call; all of them end at `until` (time.monotonic()).
     """
 
-    def __init__(self, pool: Pool, seat: Seat, pin: SecretLike, deadline_s: float) -> None:
+    def __init__(
+        self, pool: Pool, seat: Seat, pin: SecretLike, deadline_s: float, *, until: float | None = None
+    ) -> None:
         self._pool = pool
         self._seat = seat
         self._pin: SecretLike | None = pin
-        self._deadline_s = deadline_s
+        self._limit_s = deadline_s
+        self._until = until
 
     def token(self) -> TokenInfo:
         """Return the token as it was at login."""
@@ -99,6 +103,16 @@ class TokenDevice:
     def close(self) -> None:
         """Forget the PIN; every later call raises."""
         self._pin = None
+
+    @property
+    def _deadline_s(self) -> float:
+        """How long the next call may take. Raises DeadlineError when no time is left."""
+        if self._until is None:
+            return self._limit_s
+        left_s = self._until - time.monotonic()
+        if left_s <= 0:
+            raise error_for("DEADLINE")
+        return min(self._limit_s, left_s)
 
     def _test(self, spec: KeySpec) -> Iterator[TestLine]:
         scheme, key_id = spki.natural_scheme(spec), secrets.token_bytes(MIN_KEY_ID_BYTES)
@@ -173,7 +187,7 @@ class TokenDevice:
             if error.code in WRONG_PINS:
                 self._pool.reject(seat.key)
             raise
-        seat.logged_in = reply.token
+        seat.logged_in, seat.login_time = reply.token, time.monotonic()
         return reply.token
 
     def _public(self, key: wire.KeyPart | None) -> bytes:
