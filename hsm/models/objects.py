@@ -1,9 +1,11 @@
 """Security objects: keys of software groups, and virtual keys, which point to a key in an HSM and hold no material."""
 
 import uuid
+from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q, TextChoices
+from django.db.models import Q, QuerySet, TextChoices
+from django.db.models.functions import Lower
 
 from console.jobs.models import Job
 from console.lib.subject import Subject
@@ -24,6 +26,7 @@ class Family(TextChoices):
 class ObjectState(TextChoices):
     """How far a key has come. Deactivated, rotated and missing are times of their own beside it."""
 
+    INCOMING = "incoming", "Being taken over"  # written by a sync that has not ended: nobody else sees the row
     REQUESTED = "requested", "Requested"
     CREATING = "creating", "Being created"
     UNKNOWN = "unknown", "Outcome unknown"
@@ -44,16 +47,36 @@ class Origin(TextChoices):
     FOUND = "found", "Found in the HSM"
 
 
+# What stands out in a long list; each has an index of its rows, and is a filter on the page of all objects.
+MARKS = {
+    "deactivated": Q(deactivated_at__isnull=False),
+    "rotated": Q(rotated_at__isnull=False),
+    "missing": Q(missing_since__isnull=False),
+    "out_of_step": Q(out_of_step=True),
+    "unsettled": ~Q(state=ObjectState.ACTIVE),
+}
+
+
+class SettledManager(models.Manager["SecurityObject"]):
+    """Every object but those that a running sync has written ahead (`hsm.syncing.applying`)."""
+
+    def get_queryset(self) -> "QuerySet[SecurityObject]":
+        """Leave the incoming ones out."""
+        return super().get_queryset().exclude(state=ObjectState.INCOMING)
+
+
 class SecurityObject(models.Model):
     """A key of a group. `key_id` is the CKA_ID as lower-case hex, `spki_der` the public half (RFC 5280 §4.1.2.7).
 
     `operations` is what the console permits, a list of `hsm.device.objects.Operation` values in their order. What
     begins with `hsm_` is what the HSM said when it was last read, None or empty before that; `hsm_digest` is the
-    digest of that record. `fingerprint` is SHA-256 of `spki_der`, hex; a secret key has none.
+    digest of that record. `fingerprint` is SHA-256 of `spki_der`, hex; a secret key has none. `name_key` and
+    `label_key` are for searches: the database keeps them.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="security_objects")
+    # No index of its own: two others begin with the group, and 10,000 rows of a sync pay for each.
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="security_objects", db_index=False)
     name = models.CharField(max_length=NAME_LENGTH)
     family = models.CharField(max_length=10, choices=Family.choices)
     spec = models.CharField(max_length=20, blank=True)  # a KeySpec; empty for a kind that the console does not make
@@ -84,17 +107,41 @@ class SecurityObject(models.Model):
     hsm_operations = models.JSONField(null=True)
     hsm_attributes = models.JSONField(default=dict)
     hsm_has_private = models.BooleanField(null=True)
+    hsm_has_public = models.BooleanField(null=True)
+    hsm_fingerprint = models.CharField(max_length=64, blank=True)
     hsm_digest = models.CharField(max_length=64, blank=True)
     hsm_seen_at = models.DateTimeField(null=True)
+    name_key = models.GeneratedField(
+        expression=Lower("name"), output_field=models.CharField(max_length=NAME_LENGTH), db_persist=True
+    )
+    label_key = models.GeneratedField(
+        expression=Lower("label"), output_field=models.CharField(max_length=NAME_LENGTH), db_persist=True
+    )
+
+    objects: ClassVar[SettledManager] = SettledManager()
+    every: ClassVar[models.Manager["SecurityObject"]] = models.Manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        default_manager_name = "objects"
         indexes = [
+            # The grid of all objects: sorted by time or name, in all groups or in one.
             models.Index(fields=["-created_at", "-id"]),
             models.Index(fields=["name", "id"]),
             models.Index(fields=["group", "-created_at", "-id"]),
             models.Index(fields=["group", "name", "id"]),
+            models.Index(fields=["spec", "-created_at", "-id"]),
             models.Index(fields=["state", "look_after"]),
+            # Its searches begin at the beginning; PostgreSQL needs to be told that an index is for that.
+            models.Index(fields=["name_key"], opclasses=["text_pattern_ops"], name="object_name_prefix"),
+            models.Index(fields=["label_key"], opclasses=["text_pattern_ops"], name="object_label_prefix"),
+            models.Index(fields=["key_id"], opclasses=["text_pattern_ops"], name="object_key_id_prefix"),
+            models.Index(fields=["fingerprint"], opclasses=["text_pattern_ops"], name="object_fingerprint_prefix"),
+            # Its marks: few rows have one.
+            *(
+                models.Index(fields=["-created_at", "-id"], condition=condition, name=f"object_{name}")
+                for name, condition in MARKS.items()
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -134,7 +181,10 @@ class ObjectTag(models.Model):
 
 
 class Tombstone(models.Model):
-    """A virtual key that was deleted while its key stays in the HSM: a sync skips it (AMB-38)."""
+    """A virtual key that was deleted while its key stays in the HSM: a sync skips it (AMB-38).
+
+    With `wanted_at` it is to be imported again: the next sync does that, and takes the row away.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="tombstones")
@@ -144,8 +194,11 @@ class Tombstone(models.Model):
     key_id = models.CharField(max_length=KEY_ID_HEX)
     name = models.CharField(max_length=NAME_LENGTH)
     fingerprint = models.CharField(max_length=64, blank=True)
+    origin = models.CharField(max_length=9, choices=Origin.choices, default=Origin.FOUND)
     deleted_at = models.DateTimeField()
     deleted_by = models.CharField(max_length=150)
+    wanted_at = models.DateTimeField(null=True)
+    wanted_by = models.CharField(max_length=150, blank=True)
 
     class Meta:
         ordering = ["-deleted_at", "-id"]
