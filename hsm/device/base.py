@@ -11,6 +11,7 @@ from typing import Never, Protocol, runtime_checkable
 
 MIN_KEY_ID_BYTES = 16
 MAX_KEY_ID_BYTES = 64
+MAX_ANY_KEY_ID_BYTES = 255  # of a key that somebody else made
 
 
 class KeySpec(StrEnum):

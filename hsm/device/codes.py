@@ -1,6 +1,6 @@
 """Every code that a device error can carry, and the error that stands for it."""
 
-from hsm.device.base import MAX_KEY_ID_BYTES, MIN_KEY_ID_BYTES
+from hsm.device.base import MAX_ANY_KEY_ID_BYTES, MAX_KEY_ID_BYTES, MIN_KEY_ID_BYTES
 from hsm.device.ckrfacts import CKR
 from hsm.device.errors import DeviceError
 from hsm.device.facts import CodeFacts
@@ -28,4 +28,10 @@ def error_for(code: str, *, detail: str = "", context: str = "", outcome_unknown
 def check_key_id(key_id: bytes) -> None:
     """Raise DeviceError KEY_ID for an id that is too short to be unique, or too long."""
     if not MIN_KEY_ID_BYTES <= len(key_id) <= MAX_KEY_ID_BYTES:
+        raise error_for("KEY_ID")
+
+
+def check_any_key_id(key_id: bytes) -> None:
+    """Raise DeviceError KEY_ID for an id that addresses no key, whoever made it."""
+    if not 1 <= len(key_id) <= MAX_ANY_KEY_ID_BYTES:
         raise error_for("KEY_ID")

@@ -66,6 +66,11 @@ def operations_of(spec: KeySpec) -> frozenset[Operation]:
     return frozenset(Operation) - {Operation.DERIVE}
 
 
+def family_of(spec: KeySpec) -> KeyFamily:
+    """Return the family that a key of this kind belongs to."""
+    return KeyFamily.SECRET_KEY if spec.is_aes else KeyFamily.KEY_PAIR
+
+
 def ordered(operations: Iterable[Operation]) -> list[Operation]:
     """Return operations in the order in which they are written down and shown."""
     chosen = frozenset(operations)

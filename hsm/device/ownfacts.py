@@ -153,7 +153,63 @@ OWN: dict[str, CodeFacts] = {
         "The token made a private key that could leave it. The key was destroyed again.",
         "Use another token.",
     ),
-    "KEY_ID": CodeFacts(None, CALLER, "A key ID has 16 to 64 bytes."),
+    "KEY_ID": CodeFacts(
+        None, CALLER, "A key ID that the console chooses has 16 to 64 bytes, any other one 1 to 255.", AGAIN
+    ),
+    "KEY_DIFFERS": CodeFacts(
+        None,
+        OPERATOR,
+        "The device holds another key under this key ID than the one that was meant. Nothing was changed.",
+        "Sync the group's keys, and find out who replaced the key in the HSM.",
+    ),
+    "KEY_AMBIGUOUS": CodeFacts(
+        None,
+        OPERATOR,
+        "The device holds more than one key with this key ID, so none of them was used or changed.",
+        "Give each of these keys a CKA_ID of its own with the tools of the HSM, then sync the group's keys.",
+    ),
+    "KEY_WEAK": CodeFacts(
+        None,
+        CALLER,
+        "The key is too weak: RSA keys need 2048 bits or more. Nothing was imported.",
+        "Generate a new key, and replace the weak one wherever it is in use.",
+    ),
+    "MATERIAL_INVALID": CodeFacts(
+        None,
+        CALLER,
+        "What was given is not a private key or a secret key that can be read. Nothing was imported.",
+        "Give a whole, undamaged key: PKCS#8 for a key pair, 16, 24 or 32 bytes for AES.",
+    ),
+    "MATERIAL_MISMATCH": CodeFacts(
+        None,
+        CALLER,
+        "The key is of another type or size than the one that was chosen. Nothing was imported.",
+        "Choose the type and size that the key has.",
+    ),
+    "PERMISSIONS_DIFFER": CodeFacts(
+        None,
+        OPERATOR,
+        "The token made the key with other permissions than were asked for. The key was destroyed again.",
+        "Choose permissions that the token offers for this type of key, or use another token.",
+    ),
+    "OPERATION_NOT_PERMITTED": CodeFacts(
+        None,
+        CALLER,
+        "The key is not permitted to do this, or a key of this type cannot be. Nothing was done.",
+        "Choose another key or another operation; the key's page shows what it is permitted to do.",
+    ),
+    "DATA_TOO_LONG": CodeFacts(
+        None,
+        CALLER,
+        "The data is longer than this key and method can take at once. Nothing was done.",
+        "Give at most 4,096 bytes, and with RSA-OAEP at most the key's size less 42 bytes.",
+    ),
+    "LISTING_CHANGED": CodeFacts(
+        None,
+        DEVICE,
+        "The objects of the token changed again and again while they were listed, so none of the list is used.",
+        "Run the job again when nobody is changing keys in the HSM.",
+    ),
     "KEY_UNREADABLE": CodeFacts(None, DEVICE, "The public half of the key cannot be read, or is malformed.", REPORT),
     "SIGNATURE_WRONG": CodeFacts(
         None, DEVICE, "The device returned a signature that does not verify. It was discarded.", REPORT
@@ -185,6 +241,14 @@ OWN: dict[str, CodeFacts] = {
     "STORE_BUSY": CodeFacts(
         None, DEVICE, "Another process is using pki.db for too long.", "Run the job again in a moment.", StoreError
     ),
+    "STORE_NOT_CLEARED": CodeFacts(
+        None,
+        DEVICE,
+        "The key file pki.db is changed, but what it held before could not be cleared from the disk yet: another "
+        "process is using the file for too long, or the disk is full.",
+        "Run the job again in a moment; it clears what is left.",
+        StoreError,
+    ),
     "STORE_FULL": CodeFacts(
         None,
         OPERATOR,
@@ -197,6 +261,13 @@ OWN: dict[str, CodeFacts] = {
         OPERATOR,
         "Others may read or write pki.db, so it is not used.",
         "Give the file mode 0600 and the worker's user as owner.",
+        StoreError,
+    ),
+    "STORE_NEWER": CodeFacts(
+        None,
+        OPERATOR,
+        "The key file pki.db was written by a newer version of Keystead. It was not touched.",
+        "Run the version that wrote it, or restore a backup that was made with this version.",
         StoreError,
     ),
     "STORE_CHANGE": CodeFacts(
