@@ -17,7 +17,7 @@ from console.allauth_access import ALLAUTH_VIEWS
 from console.errors import refusal, status_of
 from console.lib import htmx
 from console.lib.capability import Capability
-from console.lib.errors import ConsoleError, RefusedError
+from console.lib.errors import ConsoleError, RefusedError, RightMissingError
 from console.lib.subject import Subject
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -51,6 +51,8 @@ class ErrorsMiddleware:
         """Answer a ConsoleError; anything else stays Django's 500."""
         if not isinstance(error, ConsoleError):
             return None
+        if isinstance(error, RightMissingError) and isinstance(request.user, User):
+            record_refusal(request, request.user, error.needed)
         return refusal(request, status_of(error), error)
 
 
@@ -82,13 +84,7 @@ class AccessMiddleware:
 
     def _refuse(self, request: HttpRequest, user: User, capability: Capability | None) -> HttpResponse:
         needed = capability or "a right that no role has"
-        if request.method == "POST":
-            log.refuse(
-                "access.refused",
-                Subject("page", "", request.path),
-                actor=user.actor,
-                details={"needed": str(needed)},
-            )
+        record_refusal(request, user, str(needed))
         return refusal(
             request,
             HTTPStatus.FORBIDDEN,
@@ -97,6 +93,13 @@ class AccessMiddleware:
                 next_step="Ask an Administrator for the role, or to do it for you.",
             ),
         )
+
+
+def record_refusal(request: HttpRequest, user: User, needed: str) -> None:
+    """Write down that somebody tried to change what is not theirs; looking is only refused."""
+    if request.method == "POST":
+        subject = Subject("page", "", request.path)
+        log.refuse("access.refused", subject, actor=user.actor, details={"needed": needed})
 
 
 def declaration(request: HttpRequest, view: Callable[..., Any]) -> tuple[Capability | None, bool]:

@@ -27,6 +27,14 @@ class RefusedError(ConsoleError):
     """A rule, or a missing right, forbids it."""
 
 
+class RightMissingError(RefusedError):
+    """The user lacks the right `needed` on this one thing; the edge records it, as it does for a missing role."""
+
+    def __init__(self, message: str, *, needed: str, code: str = "", next_step: str = "") -> None:
+        super().__init__(message, code=code, next_step=next_step)
+        self.needed = needed
+
+
 class InvalidError(ConsoleError):
     """An input is wrong; `field` names it where it is one field of a form."""
 
