@@ -4,9 +4,10 @@ from hsm.device.base import MAX_ANY_KEY_ID_BYTES, MAX_KEY_ID_BYTES, MIN_KEY_ID_B
 from hsm.device.ckrfacts import CKR
 from hsm.device.errors import DeviceError
 from hsm.device.facts import CodeFacts
+from hsm.device.gatewayfacts import GATEWAY
 from hsm.device.ownfacts import OWN
 
-CODES: dict[str, CodeFacts] = {**CKR, **OWN}
+CODES: dict[str, CodeFacts] = {**CKR, **OWN, **GATEWAY}
 
 
 def error_for(code: str, *, detail: str = "", context: str = "", outcome_unknown: bool = False) -> DeviceError:

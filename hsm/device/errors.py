@@ -5,6 +5,10 @@
 """
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hsm.device.objects import ObjectRecord
 
 
 class ErrorClass(StrEnum):
@@ -50,7 +54,12 @@ class TokenNotFoundError(DeviceError):
 
 
 class KeyExistsError(DeviceError):
-    """The token already holds an object with this CKA_ID; nothing was made."""
+    """The token already holds an object with this CKA_ID; nothing was made.
+
+    `record` is the key that is there, where the device says so (a gateway, a group).
+    """
+
+    record: "ObjectRecord | None" = None
 
 
 class KeyMissingError(DeviceError):
@@ -75,6 +84,11 @@ class BreakerOpenError(DeviceError):
 
 class StoreError(DeviceError):
     """pki.db cannot be used: missing, damaged, full, or not to be opened with what is at hand."""
+
+    @property
+    def transient(self) -> bool:
+        """Say whether the same call may work in a moment: others are using the file."""
+        return self.code in ("STORE_BUSY", "STORE_NOT_CLEARED")
 
 
 class StoreLockedError(StoreError):
