@@ -16,6 +16,32 @@ class Action(StrEnum):
     RELEASED = "hsm.binding.released"
     REBIND_REQUESTED = "hsm.rebind.requested"
     REBOUND = "hsm.binding.rebound"
+    GROUP_CREATED = "hsm.group.created"
+    GROUP_CHANGED = "hsm.group.changed"
+    GROUP_TRUST_CHANGED = "hsm.group.trust-changed"
+    GROUP_POLICY_CHANGED = "hsm.group.policy-changed"
+    GROUP_SCAN_CHANGED = "hsm.group.scan-changed"
+    GROUP_DELETED = "hsm.group.deleted"
+    GROUP_REFUSED = "hsm.group.refused"
+    CLIENT_PAIR_TAKEN = "hsm.group.client-certificate-taken"
+    CONNECTION_ADDED = "hsm.connection.added"
+    CONNECTION_CHANGED = "hsm.connection.changed"
+    CONNECTION_MOVED = "hsm.connection.moved"
+    CONNECTION_DELETED = "hsm.connection.deleted"
+    CONNECTION_TEST_REQUESTED = "hsm.connection.test-requested"
+    CONNECTION_LOST = "hsm.connection.lost"
+    CONNECTION_BACK = "hsm.connection.back"
+    CONNECTION_PIN_REJECTED = "hsm.connection.pin-rejected"
+    MEMBER_ADDED = "hsm.group.member-added"
+    MEMBER_CHANGED = "hsm.group.member-role-changed"
+    MEMBER_REMOVED = "hsm.group.member-removed"
+    KEY_USE_REQUESTED = "hsm.object.use-requested"
+    KEY_USED = "hsm.object.used"
+    SYNC_REQUESTED = "hsm.group.sync-requested"
+    SYNCED = "hsm.group.synced"
+    WANTED_AGAIN = "hsm.group.import-again"
+    OBJECTS_EXPORTED = "hsm.objects.exported"
+    OBJECTS_DOWNLOADED = "hsm.objects.downloaded"
 
 
 LABELS = {
@@ -29,4 +55,30 @@ LABELS = {
     Action.RELEASED: "Token released: no key lives on it",
     Action.REBIND_REQUESTED: "Re-binding of keys requested",
     Action.REBOUND: "Keys re-bound to a token",
+    Action.GROUP_CREATED: "Group created",
+    Action.GROUP_CHANGED: "Group changed",
+    Action.GROUP_TRUST_CHANGED: "Certificates of a group changed",
+    Action.GROUP_POLICY_CHANGED: "Key Management Policy of a group changed",
+    Action.GROUP_SCAN_CHANGED: "Key Scan of a group changed",
+    Action.GROUP_DELETED: "Group deleted",
+    Action.GROUP_REFUSED: "Act on a group refused",
+    Action.CLIENT_PAIR_TAKEN: "Client certificate of a group checked",
+    Action.CONNECTION_ADDED: "Connection added",
+    Action.CONNECTION_CHANGED: "Connection changed",
+    Action.CONNECTION_MOVED: "Priority of a connection changed",
+    Action.CONNECTION_DELETED: "Connection deleted",
+    Action.CONNECTION_TEST_REQUESTED: "Test of a connection requested",
+    Action.CONNECTION_LOST: "Connection lost",
+    Action.CONNECTION_BACK: "Connection works again",
+    Action.CONNECTION_PIN_REJECTED: "PIN of a connection rejected",
+    Action.MEMBER_ADDED: "Member added to a group",
+    Action.MEMBER_CHANGED: "Role of a group's member changed",
+    Action.MEMBER_REMOVED: "Member removed from a group",
+    Action.KEY_USE_REQUESTED: "Use of a key requested",
+    Action.KEY_USED: "Key used",
+    Action.SYNC_REQUESTED: "Sync of keys requested",
+    Action.SYNCED: "Keys synced",
+    Action.WANTED_AGAIN: "Import of deleted keys asked for again",
+    Action.OBJECTS_EXPORTED: "Security objects exported",
+    Action.OBJECTS_DOWNLOADED: "Export of security objects downloaded",
 }

@@ -1,6 +1,7 @@
 """The job kinds of this app. Nothing here makes a key that stays, so a lost worker leaves nothing behind."""
 
 from console.jobs.kinds import JobKind, OnLost, register, register_periodic
+from hsm.use import asking
 
 # Several device calls, each with its own deadline (`hsm.device.opening`); the lease outlasts the limit.
 TIME_LIMIT_S = 240
@@ -60,4 +61,125 @@ RELEASE = register_periodic(
         housekeeping=True,
     ),
     every_s=3600,
+)
+
+# Groups and connections. A test of one connection may wait for two deadlines; a group has a handful of connections.
+TEST_CONNECTIONS = register(
+    JobKind(
+        name="hsm.test-connections",
+        label="Test connection",
+        task="hsm.test_connections",
+        time_limit_s=TIME_LIMIT_S,
+        lease_s=LEASE_S,
+        on_lost=OnLost.FAIL,
+    )
+)
+TEST_DRAFT = register(
+    JobKind(
+        name="hsm.test-draft",
+        label="Test connection before it is saved",
+        task="hsm.test_draft",
+        time_limit_s=TIME_LIMIT_S,
+        lease_s=LEASE_S,
+        on_lost=OnLost.FAIL,
+    )
+)
+TAKE_CLIENT_PAIR = register(
+    JobKind(
+        name="hsm.take-client-pair",
+        label="Check the client certificate",
+        task="hsm.take_client_pair",
+        time_limit_s=60,
+        lease_s=90,
+        on_lost=OnLost.RETRY,
+        max_attempts=3,
+        cancellable=False,
+    )
+)
+DELETE_GROUP = register(
+    JobKind(
+        name="hsm.delete-group",
+        label="Remove the records of a deleted group",
+        task="hsm.delete_group",
+        time_limit_s=600,
+        lease_s=660,
+        on_lost=OnLost.RETRY,
+        max_attempts=0,
+        retry_by_hand=True,
+        cancellable=False,
+    )
+)
+CHECK_CONNECTIONS = register_periodic(
+    JobKind(
+        name="hsm.check-connections",
+        label="Health check of connections",
+        task="hsm.check_connections",
+        time_limit_s=TIME_LIMIT_S,
+        lease_s=LEASE_S,
+        on_lost=OnLost.RETRY,
+        housekeeping=True,
+    ),
+    every_s=15,
+)
+
+# Use key: signed, verified, encrypted or decrypted once. A second attempt would be a second signature.
+USE_KEY = register(
+    JobKind(
+        name=asking.JOB_KIND,
+        label="Use key",
+        task="hsm.use_key",
+        time_limit_s=TIME_LIMIT_S,
+        lease_s=LEASE_S,
+        on_lost=OnLost.FAIL,
+        on_cancel=lambda job, _actor: asking.forget(job.pk),
+    )
+)
+EXPIRE_USES = register_periodic(
+    JobKind(
+        name="hsm.expire-uses",
+        label="Delete the results of used keys",
+        task="hsm.expire_uses",
+        time_limit_s=60,
+        lease_s=90,
+        on_lost=OnLost.RETRY,
+        housekeeping=True,
+    ),
+    every_s=60,
+)
+
+# Sync keys. 10,000 keys take seconds; a slow HSM with as many may take minutes.
+SYNC = register(
+    JobKind(
+        name="hsm.sync",
+        label="Sync keys",
+        task="hsm.sync",
+        time_limit_s=1800,
+        lease_s=1860,
+        on_lost=OnLost.RETRY,
+        max_attempts=2,
+    )
+)
+SYNC_DUE = register_periodic(
+    JobKind(
+        name="hsm.sync-due",
+        label="Sync of groups with an interval",
+        task="hsm.sync_due",
+        time_limit_s=60,
+        lease_s=90,
+        on_lost=OnLost.RETRY,
+        housekeeping=True,
+    ),
+    every_s=300,
+)
+EXPORT_OBJECTS = register(
+    JobKind(
+        name="hsm.export-objects",
+        label="Export security objects",
+        task="hsm.export_objects",
+        time_limit_s=1800,
+        lease_s=1860,
+        on_lost=OnLost.RETRY,
+        max_attempts=2,
+        retry_by_hand=True,
+    )
 )

@@ -8,8 +8,24 @@ from console.jobs.running import Run, job_task
 from console.lib.errors import RefusedError
 from hsm import check, forgetting, rebinding, tokens
 from hsm.actions import Action
-from hsm.jobs import CHECK, FOLLOW_PIN, LIST_TOKENS, REBIND, RELEASE
+from hsm.connections import health, testing
+from hsm.groups import clientpairs, deletion
+from hsm.jobs import (
+    CHECK,
+    CHECK_CONNECTIONS,
+    DELETE_GROUP,
+    EXPIRE_USES,
+    FOLLOW_PIN,
+    LIST_TOKENS,
+    REBIND,
+    RELEASE,
+    TAKE_CLIENT_PAIR,
+    TEST_CONNECTIONS,
+    TEST_DRAFT,
+    USE_KEY,
+)
 from hsm.models.tokens import TokenBinding
+from hsm.use import asking, using
 from settings_store import values
 
 
@@ -63,3 +79,53 @@ def release_unused(_run: Run) -> str:
     """Erase the PINs of tokens that no key lives on any more."""
     released = forgetting.release_unused()
     return f"Released {', '.join(released)}." if released else "Every bound token holds a key."
+
+
+@job_task(USE_KEY)
+def use_key(run: Run) -> str:
+    """Sign, verify, encrypt or decrypt what somebody asked on a key's page."""
+    return using.use(run.job.param("use"), run)
+
+
+@job_task(EXPIRE_USES)
+def expire_uses(_run: Run) -> str:
+    """Delete what used keys answered more than ten minutes ago."""
+    return f"Deleted {asking.delete_expired()}."
+
+
+# Groups and their connections
+
+
+@job_task(TEST_CONNECTIONS)
+def test_connections(run: Run) -> str:
+    """Test a connection, or all of a group; what does not work is the answer, not an error."""
+    outcomes = testing.test_subject(run.job, progress=run.progress)
+    run.result["outcomes"] = testing.as_result(outcomes)
+    return testing.told(outcomes)
+
+
+@job_task(TEST_DRAFT)
+def test_draft(run: Run) -> str:
+    """Test a connection that is not saved."""
+    outcome = testing.test_draft(run.job.subject_id)
+    run.result["outcomes"] = testing.as_result([outcome])
+    return testing.told([outcome])
+
+
+@job_task(TAKE_CLIENT_PAIR)
+def take_client_pair(run: Run) -> str:
+    """Compare a client key with its certificate, and let the group use the two."""
+    return clientpairs.take_over(run.job.subject_id, actor=run.actor)
+
+
+@job_task(DELETE_GROUP)
+def delete_group(run: Run) -> str:
+    """Remove what is left of a deleted group."""
+    count = deletion.remove_records(run.job.subject_id, progress=run.progress)
+    return f"The records of {count} virtual keys were removed. Keys in the HSM were not touched."
+
+
+@job_task(CHECK_CONNECTIONS)
+def check_connections(_run: Run) -> str:
+    """Look after connections in the background."""
+    return health.check_due()

@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.fixtures.softhsm",
     "tests.fixtures.processes",
     "tests.fixtures.browser",
+    "tests.fixtures.groups",
 ]
 
 

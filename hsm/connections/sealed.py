@@ -8,7 +8,7 @@ from console.lib import clock
 from console.lib.secret import Secret
 from console.servers.current import sealing_public
 
-PIN_PURPOSE = "group-connection"  # noqa: S105 - what the value is for
+PIN_PURPOSE = "group-connection"
 CLIENT_KEY_PURPOSE = "group-client-key"
 
 
