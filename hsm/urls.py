@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from hsm.views import members, use
 from hsm.views import tokens as views
 
 app_name = "hsm"
@@ -13,4 +14,10 @@ urlpatterns = [
     path("tokens/", views.list_tokens, name="tokens"),
     path("token/<uuid:binding_id>/", views.binding, name="binding"),
     path("token/<uuid:binding_id>/rebind/", views.rebind, name="rebind"),
+    path("groups/<uuid:group_id>/members/", members.members, name="members"),
+    path("groups/<uuid:group_id>/members/add/", members.add, name="member-add"),
+    path("groups/<uuid:group_id>/members/<uuid:user_id>/role/", members.change_role, name="member-role"),
+    path("groups/<uuid:group_id>/members/<uuid:user_id>/remove/", members.remove, name="member-remove"),
+    path("objects/<uuid:object_id>/use/", use.use, name="object-use"),
+    path("objects/<uuid:object_id>/use/<uuid:use_id>/", use.result, name="object-use-result"),
 ]

@@ -53,6 +53,9 @@ NAMES: dict[tuple[Capability, bool], str] = {
         console:help
         console:help-page
         console:home
+        hsm:members
+        hsm:object-use
+        hsm:object-use-result
         jobs:card
         jobs:detail
         mfa_index
@@ -63,6 +66,9 @@ NAMES: dict[tuple[Capability, bool], str] = {
     """,
     (Capability.SIGNED_IN, True): """
         account_change_password
+        hsm:member-add
+        hsm:member-remove
+        hsm:member-role
         mfa_activate_totp
         mfa_add_webauthn
         mfa_deactivate_totp
