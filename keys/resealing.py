@@ -28,9 +28,13 @@ from console.lib.sealing import SealingPublic
 from console.servers.current import current
 from console.servers.models import Server
 from hsm.bindings import PIN_PURPOSE
+from hsm.connections import sealed as groups
 from hsm.device.envelopes import SealingOpener, SlotKind
 from hsm.device.local import LocalStore
 from hsm.device.rewrap import ChangeStep, StoreState
+from hsm.models.drafts import ConnectionDraft, StagedClientPair
+from hsm.models.groups import Connection, Group
+from hsm.models.objects import KeyMaterial, KeyUse
 from hsm.models.tokens import TokenBinding
 from keys import keystore
 from keys.actions import Action
@@ -42,19 +46,32 @@ from settings_store.sealing import PURPOSE as SETTING_PURPOSE
 
 @dataclass(frozen=True)
 class SealedField:
-    """A column that holds sealed values, and what binds each value to its row."""
+    """A column that holds sealed values, what binds each value to its row, and how the row leads to its server."""
 
     model: type[Model]
     column: str
     purpose: str
     row_id: Callable[[Model], str]
+    server: str = "server"
+
+
+def _by(column: str) -> Callable[[Model], str]:
+    return lambda row: str(getattr(row, column))
 
 
 SEALED = (
-    SealedField(Setting, "sealed", SETTING_PURPOSE, lambda row: str(row.pk)),
-    SealedField(FormerValue, "sealed", SETTING_PURPOSE, lambda row: str(row.setting_id)),  # type: ignore[attr-defined]
-    SealedField(TokenBinding, "sealed_pin", PIN_PURPOSE, lambda row: str(row.pk)),
-    SealedField(Backup, "sealed_passphrase", asking.PURPOSE, lambda row: str(row.pk)),
+    SealedField(Setting, "sealed", SETTING_PURPOSE, _by("pk")),
+    SealedField(FormerValue, "sealed", SETTING_PURPOSE, _by("setting_id")),
+    SealedField(TokenBinding, "sealed_pin", PIN_PURPOSE, _by("pk")),
+    SealedField(Backup, "sealed_passphrase", asking.PURPOSE, _by("pk")),
+    SealedField(Connection, "sealed_pin", groups.PIN_PURPOSE, _by("pk"), "group__server"),
+    SealedField(Group, "sealed_client_key", groups.CLIENT_KEY_PURPOSE, _by("pk")),
+    SealedField(StagedClientPair, "sealed_key", groups.CLIENT_KEY_PURPOSE, _by("group_id"), "group__server"),
+    SealedField(ConnectionDraft, "sealed_pin", groups.PIN_PURPOSE, _by("connection_ref")),
+    SealedField(ConnectionDraft, "sealed_client_key", groups.CLIENT_KEY_PURPOSE, _by("group_ref")),
+    SealedField(KeyMaterial, "sealed", "import-material", _by("object_id"), "object__group__server"),
+    SealedField(KeyMaterial, "sealed_passphrase", "import-passphrase", _by("object_id"), "object__group__server"),
+    SealedField(KeyUse, "sealed_input", "key-use", _by("pk"), "object__group__server"),
 )
 
 
@@ -155,7 +172,7 @@ def _seal_rows(old: SealingPair, new: SealingPair, *, actor: Actor) -> int:
     server, count = current(), 0
     with transaction.atomic():
         for sealed in SEALED:
-            for row in sealed.model._base_manager.filter(server=server).exclude(**{sealed.column: None}):
+            for row in sealed.model._base_manager.filter(**{sealed.server: server}).exclude(**{sealed.column: None}):
                 place = {"purpose": sealed.purpose, "row_id": sealed.row_id(row)}
                 secret = old.open(bytes(getattr(row, sealed.column)), **place)
                 again = new.public.seal(secret.reveal_bytes(), **place)
