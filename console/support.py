@@ -22,11 +22,11 @@ from django.core import checks
 from django.db import connection
 
 from console import health
-from console.activity.export import COLUMNS, MODE, cell
+from console.activity.export import COLUMNS
 from console.activity.models import Entry
 from console.jobs.kinds import JobKind, OnLost, register
 from console.jobs.models import Job
-from console.lib import clock
+from console.lib import clock, csvfile
 from console.lib.digest import timestamp
 from console.lib.secret import PROTECTED
 from console.pkilog import reading
@@ -63,7 +63,7 @@ def write(path: Path) -> list[str]:
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     with (
-        os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, MODE), "w+b") as file,
+        os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, csvfile.MODE), "w+b") as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle,
     ):
         for log in reading.files():
@@ -130,7 +130,11 @@ def _csv(columns: tuple[str, ...], rows: Any) -> str:
     writer = csv.writer(text)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow(
-            ["" if value is None else cell(value if hasattr(value, "astimezone") else str(value)) for value in row]
-        )
+        writer.writerow([_cell(value) for value in row])
     return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return csvfile.cell(value if hasattr(value, "astimezone") else str(value))

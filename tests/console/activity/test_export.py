@@ -19,20 +19,11 @@ from console.activity.models import Entry
 from console.activity.queries import Wanted
 from console.jobs import queue, sweeping
 from console.jobs.models import Job, State
-from console.lib import clock
+from console.lib import clock, csvfile
 from console.lib.subject import Subject
 from tests.console.activity.conftest import ANN
 
 RunJobs = Callable[..., list[Job]]
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])  # noqa: RUF001
-def test_no_cell_is_a_formula(start: str) -> None:
-    assert export.cell(f"{start}HYPERLINK(1)") == f"'{start}HYPERLINK(1)"
-
-
-def test_other_cells_stay_as_they_are() -> None:
-    assert [export.cell(value) for value in ("ts1 = 2", "", '{"a":1}', 7, -1)] == ["ts1 = 2", "", '{"a":1}', "7", "-1"]
 
 
 def rows(path: Path) -> list[list[str]]:
@@ -43,7 +34,7 @@ def rows(path: Path) -> list[list[str]]:
 def test_every_entry_and_field_is_written(
     append: Callable[[int], list[Entry]], tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(export, "CHUNK", 3)
+    monkeypatch.setattr(csvfile, "CHUNK", 3)
     entries = append(7)
     with transaction.atomic():
         log.append("test.done", Subject("key", "1", '=cmd|" /C calc"!A1, "x"\nnext'), actor=ANN)
