@@ -146,7 +146,7 @@ class SecurityObject(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["group", "family", "key_id"],
-                condition=~Q(state=ObjectState.FAILED),
+                condition=~Q(state__in=(ObjectState.FAILED, ObjectState.INCOMING)),
                 name="one_object_of_a_key_id",
             )
         ]

@@ -1,50 +1,38 @@
-"""What a device says about a key, as the columns of its row. The one place that fills them."""
+"""What a device says about a key, as the columns of its row, in the terms of `hsm.syncing.facts`."""
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from console.lib.digest import canonical_json, sha256_hex, spki_fingerprint
-from hsm.device.objects import ObjectRecord, ordered
+from console.lib.digest import spki_fingerprint
+from hsm.device.listing import record_digest
+from hsm.device.objects import ObjectRecord, Operation, ordered
+from hsm.models.objects import SecurityObject
+from hsm.syncing import facts
 
 
-def operation_values(record: ObjectRecord) -> list[str]:
-    """Return the permissions as a row holds them."""
-    return [str(operation) for operation in ordered(record.operations)]
+def values(operations: frozenset[Operation]) -> list[str]:
+    """Return permissions as a row holds them."""
+    return [str(operation) for operation in ordered(operations)]
 
 
-def digest(record: ObjectRecord) -> str:
-    """Return SHA-256, hex, over everything that the device said."""
-    said = asdict(record) | {
-        "key_id": record.key_id.hex(),
-        "spki_der": record.spki_der.hex() if record.spki_der is not None else None,
-        "operations": operation_values(record),
-    }
-    return sha256_hex(canonical_json(said))
+def operations(key: SecurityObject) -> frozenset[Operation]:
+    """Return what the console permits a key to do."""
+    return frozenset(Operation(value) for value in key.operations)
 
 
 def hsm_columns(record: ObjectRecord, now: datetime) -> dict[str, Any]:
-    """Return the columns that say what the HSM said, and that the key is there."""
+    """Return the columns that say what the device said, and that the key is there."""
+    said = facts.of(record)
     return {
-        "hsm_label": record.label[:255],
-        "hsm_operations": operation_values(record),
-        "hsm_attributes": asdict(record.attributes) | {"modifiable": record.modifiable},
-        "hsm_has_private": record.has_private,
-        "hsm_digest": digest(record),
+        "hsm_label": said.label,
+        "hsm_operations": values(said.operations),
+        "hsm_attributes": dict(said.attributes),
+        "hsm_has_private": said.has_private,
+        "hsm_has_public": said.has_public,
+        "hsm_fingerprint": said.fingerprint,
+        "hsm_digest": record_digest(record),
         "hsm_seen_at": now,
         "missing_since": None,
-    }
-
-
-def key_columns(record: ObjectRecord) -> dict[str, Any]:
-    """Return the columns that say what kind of key it is; they never change while it lives."""
-    return {
-        "family": str(record.family),
-        "spec": str(record.spec or ""),
-        "key_type": record.key_type,
-        "bits": record.bits,
-        "key_id": record.key_id.hex(),
-        **public_columns(record.spki_der),
     }
 
 

@@ -1,0 +1,64 @@
+"""What an HSM says about one of its keys, and in which attributes two such statements differ. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from console.lib.digest import spki_fingerprint
+from hsm.device.objects import ObjectRecord, Operation
+
+LABEL_LENGTH = 255  # of the columns that keep a label
+# PostgreSQL keeps no NUL in a text, and no page should carry the rest; tabs and line ends are among them.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+LABEL, PRIVATE_HALF, PUBLIC_HALF, PUBLIC_VALUE = "CKA_LABEL", "private half", "public half", "public value"
+# The names of what `hsm_attributes` keeps, as PKCS#11 v2.40 §4.4 to §4.10 calls them.
+ATTRIBUTES: Mapping[str, str] = {
+    "sensitive": "CKA_SENSITIVE",
+    "extractable": "CKA_EXTRACTABLE",
+    "local": "CKA_LOCAL",
+    "never_extractable": "CKA_NEVER_EXTRACTABLE",
+    "always_sensitive": "CKA_ALWAYS_SENSITIVE",
+    "modifiable": "CKA_MODIFIABLE",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One statement of an HSM about a key. `fingerprint` is that of the public value, empty where there is none."""
+
+    label: str
+    operations: frozenset[Operation]
+    has_private: bool
+    has_public: bool
+    fingerprint: str
+    attributes: Mapping[str, bool | None]
+
+
+def of(record: ObjectRecord) -> Facts:
+    """Return what a record states."""
+    return Facts(
+        label=shown(record.label),
+        operations=record.operations,
+        has_private=record.has_private,
+        has_public=record.has_public,
+        fingerprint=spki_fingerprint(record.spki_der) if record.spki_der else "",
+        attributes={**asdict(record.attributes), "modifiable": record.modifiable},
+    )
+
+
+def differences(before: Facts, after: Facts) -> tuple[str, ...]:
+    """Return the names of the attributes that are not what they were, in the order of a page."""
+    single = (
+        (LABEL, before.label != after.label),
+        *((one.attribute, (one in before.operations) != (one in after.operations)) for one in Operation),
+        *((shown, before.attributes.get(name) != after.attributes.get(name)) for name, shown in ATTRIBUTES.items()),
+        (PRIVATE_HALF, before.has_private != after.has_private),
+        (PUBLIC_HALF, before.has_public != after.has_public),
+        (PUBLIC_VALUE, before.fingerprint != after.fingerprint),
+    )
+    return tuple(name for name, differs in single if differs)
+
+
+def shown(label: str) -> str:
+    r"""Return a label as it is kept and shown: control characters as \xNN, and no longer than its column."""
+    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", label)[:LABEL_LENGTH]
