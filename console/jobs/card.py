@@ -1,5 +1,7 @@
 """What a page shows of one job while it runs, and when it asks again. Pure: a job and a time go in, text comes out."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -22,6 +24,7 @@ SOON = timedelta(minutes=10)  # a scheduled job is watched when it is due within
 NOT_TAKEN = timedelta(seconds=15)
 QUARTERS = (75, 50, 25)
 NOTHING_SAID, STARTED = -1, 0
+NUMBER = re.compile(r"-?[0-9]{1,11}")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,16 @@ class Watch:
     polls: int = 0
     since: int = 0
     said: int = NOTHING_SAID
+
+    @classmethod
+    def read(cls, query: Mapping[str, str]) -> "Watch":
+        """Return what the address of a poll says; nonsense counts as nothing."""
+
+        def number(name: str, default: int, highest: int) -> int:
+            text = query.get(name, "")
+            return min(int(text), highest) if NUMBER.fullmatch(text) else default
+
+        return cls(number("polls", 0, 10_000), number("since", 0, 10**10), number("said", NOTHING_SAID, 100))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Background Jobs: the list, one job, its card, and what may be done with it."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,7 +32,6 @@ from console.lib.passive import passive
 
 MOST_ENTRIES = 100
 AROUND = timedelta(seconds=1)
-NUMBER = re.compile(r"-?[0-9]{1,11}")
 
 
 @access(Capability.READ)
@@ -101,7 +99,7 @@ def detail(request: HttpRequest, job_id: UUID) -> HttpResponse:
 def card(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Answer one poll: the card, what to speak, and at the end status 286, which stops the polling."""
     job = _load_for(_user(request), job_id)
-    made = card_of(job, clock.now(), _watch(request))
+    made = card_of(job, clock.now(), Watch.read(request.GET))
     response = render(request, "jobs/card.html", {"job": job, "card": made})
     if made.news:
         htmx.say(response, made.news)
@@ -241,11 +239,3 @@ def _entries(job: Job) -> QuerySet[Entry]:
 
 def _between(begin: datetime, end: datetime) -> Q:
     return Q(at__gte=begin - AROUND, at__lte=end + AROUND)
-
-
-def _watch(request: HttpRequest) -> Watch:
-    def number(name: str, default: int, highest: int) -> int:
-        text = request.GET.get(name, "")
-        return min(int(text), highest) if NUMBER.fullmatch(text) else default
-
-    return Watch(number("polls", 0, 10_000), number("since", 0, 10**10), number("said", -1, 100))
