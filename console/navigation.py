@@ -1,6 +1,9 @@
-"""The main menu, as one table. An entry stands here when its page works (NAV-01 to NAV-10)."""
+"""The main menu, as one table. An entry stands here when its page works (NAV-01 to NAV-10).
 
-from collections.abc import Iterable, Iterator
+An app whose pages ask more than a capability adds who sees them too: `show_also("hsm:groups", is_a_member)`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from django.http import HttpRequest
@@ -82,6 +85,14 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
 )
 
 
+_also: dict[str, Callable[[HttpRequest], bool]] = {}
+
+
+def show_also(view: str, rule: Callable[[HttpRequest], bool]) -> None:
+    """Show the entry of a view to those without its capability for whom the rule holds."""
+    _also[view] = rule
+
+
 def tree(request: HttpRequest) -> list[NavSection]:
     """Return the menu for this user, with the entry marked that this page is, or lies below."""
     here = _entry_of(request.path)
@@ -110,11 +121,16 @@ def _item(entry: Entry, request: HttpRequest, here: str) -> NavItem | None:
     children = [item for item in (_item(child, request, here) for child in entry.children) if item]
     if entry.view is None:
         return NavItem(entry.label, entry.icon, None, current="", children=children) if children else None
-    if not may(request, entry.capability):
+    if not may(request, entry.capability) and not _shown_also(request, entry.view):
         return None
     url = reverse(entry.view)
     current = "" if url != here else "page" if url == request.path else "true"
     return NavItem(entry.label, entry.icon, url, current, children)
+
+
+def _shown_also(request: HttpRequest, view: str) -> bool:
+    rule = _also.get(view)
+    return bool(rule and request.user.is_authenticated and rule(request))
 
 
 def may(request: HttpRequest, capability: Capability) -> bool:

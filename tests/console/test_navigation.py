@@ -28,6 +28,15 @@ def test_who_has_no_role_sees_home_and_help_only(plain_user: User) -> None:
     assert [item.label for item in items(plain_user)] == ["Home", "Help"]
 
 
+def test_an_app_may_show_an_entry_to_more_users(plain_user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(navigation, "_also", {})
+    navigation.show_also("jobs:list", lambda request: request.user == plain_user)
+    assert [item.label for item in items(plain_user)] == ["Home", "Background Jobs", "Help"]
+    assert items(AnonymousUser()) == []
+    navigation.show_also("jobs:list", lambda _request: False)
+    assert [item.label for item in items(plain_user)] == ["Home", "Help"]
+
+
 def test_nobody_sees_nothing() -> None:
     assert items(AnonymousUser()) == []
 

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from console.accounts import directory, sessions, users
+from console.accounts import directory, sections, sessions, users
 from console.accounts.forms import UserForm
 from console.accounts.views.dialogs import signed_in
 from console.lib.access import access
@@ -21,7 +21,8 @@ def profile(request: HttpRequest) -> HttpResponse:
         users.rename(user, actor=user.actor, **form.cleaned_data)
         messages.success(request, "Your profile was saved.")
         return redirect("accounts:profile")
-    context = {"form": form, "cards": directory.roles_of(user)}
+    about = sections.sections(user, viewer=user)
+    context = {"form": form, "cards": directory.roles_of(user), "sections": about}
     return render(request, "accounts/profile.html", context, status=422 if form.is_bound else 200)
 
 

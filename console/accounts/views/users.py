@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from console.accounts import directory, factors, history, sessions
+from console.accounts import directory, factors, history, sections, sessions
 from console.accounts.grants import GRANTS, SIGNED_IN, RoleKey
 from console.accounts.models import Role, User
 from console.accounts.views.dialogs import signed_in
@@ -41,6 +41,7 @@ def user(request: HttpRequest, user_id: UUID) -> HttpResponse:
         "factor": factors.of(shown),
         "sessions": sessions.of(shown),
         "entries": history.of(shown),
+        "sections": sections.sections(shown, viewer=signed_in(request)),
     }
     return render(request, "accounts/user.html", context)
 
