@@ -59,7 +59,7 @@ def check(key: SecurityObject, wanted: Wanted) -> Scheme:
         raise InvalidError("The key has no such scheme. Nothing was done.", field="scheme")
     limits, length = bounds(KeySpec(key.spec), wanted.operation, scheme), len(wanted.data)
     if not limits.least <= length <= limits.most:
-        raise InvalidError(_misfit(wanted.operation, scheme, limits.least, limits.most, length), field="data")
+        raise InvalidError(_misfit(wanted.operation, scheme, limits.least, limits.most, length), field="content")
     if wanted.operation is Operation.VERIFY and not wanted.signature:
         raise InvalidError("Give the signature that is to be verified.", field="signature")
     return scheme

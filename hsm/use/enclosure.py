@@ -59,7 +59,7 @@ def enclose(answer: Answer, key: bytes, *, row_id: str) -> bytes:
 def disclose(enclosed: bytes, key: Secret, *, row_id: str) -> Answer | None:
     """Return the answer; None for any key but the one that it was enclosed under, and for another row's answer."""
     raw = key.reveal_bytes()
-    if len(raw) != KEY_BYTES:
+    if len(raw) != KEY_BYTES or len(enclosed) <= IV_BYTES:
         return None
     try:
         packed = AESGCM(raw).decrypt(enclosed[:IV_BYTES], enclosed[IV_BYTES:], row_id.encode())

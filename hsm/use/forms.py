@@ -33,9 +33,9 @@ class UseForm(forms.Form):
     """One operation with one key: scheme, data, and for a verification the signature."""
 
     scheme = forms.ChoiceField(label="Scheme")
-    data = forms.CharField(strip=False, required=False, widget=_area(6))
-    data_written = forms.ChoiceField(label="Written as", choices=Encoding.choices)
-    data_file = forms.FileField(label="Or a file, taken as it is", required=False)
+    content = forms.CharField(strip=False, required=False, widget=_area(6))
+    content_written = forms.ChoiceField(label="Written as", choices=Encoding.choices)
+    content_file = forms.FileField(label="Or a file, taken as it is", required=False)
     signature = forms.CharField(label="Signature", required=False, widget=_area(3))
     signature_written = forms.ChoiceField(
         label="Written as", choices=[(encoding.value, encoding.label) for encoding in BINARY]
@@ -51,17 +51,17 @@ class UseForm(forms.Form):
         limits = {scheme.value: bounds(KeySpec(key.spec), operation, scheme) for scheme in offered}
         choice = cast("forms.ChoiceField", self.fields["scheme"])
         choice.choices = [(scheme.value, scheme.label) for scheme in offered]
-        self.fields["data"].label = DATA_LABELS[operation]
+        self.fields["content"].label = DATA_LABELS[operation]
         most = max(limit.most for limit in limits.values())
         exact = {limit.least for limit in limits.values()} == {most}
-        self.fields["data"].help_text = f"{'Exactly' if exact else 'At most'} {most:,} bytes."
+        self.fields["content"].help_text = f"{'Exactly' if exact else 'At most'} {most:,} bytes."
         if operation is Operation.DECRYPT:
-            written = cast("forms.ChoiceField", self.fields["data_written"])
+            written = cast("forms.ChoiceField", self.fields["content_written"])
             written.choices = [(encoding.value, encoding.label) for encoding in BINARY]
         if operation is not Operation.VERIFY:
             for name in ("signature", "signature_written", "signature_file"):
                 del self.fields[name]
-        for name in filter(self.fields.__contains__, ("data", "signature")):
+        for name in filter(self.fields.__contains__, ("content", "signature")):
             self.fields[name].required = not self.too_large and f"{name}_file" not in request.FILES
             self.fields[name].error_messages["required"] = "Enter it, or choose a file."
 
@@ -70,7 +70,7 @@ class UseForm(forms.Form):
         cleaned = super().clean() or {}
         if self.too_large:
             raise forms.ValidationError(TOO_LARGE)
-        for name in filter(self.fields.__contains__, ("data", "signature")):
+        for name in filter(self.fields.__contains__, ("content", "signature")):
             if name in self.errors or f"{name}_file" in self.errors:
                 continue
             try:
@@ -85,7 +85,7 @@ class UseForm(forms.Form):
         if typed and file:
             raise InvalidError("There are both text and a file.", next_step="Give one of them.")
         if file:
-            return file.read(MOST_UPLOAD_BYTES)
+            return bytes(file.read(MOST_UPLOAD_BYTES))
         # Text unless the form offers less: a bad choice of encoding has its own error beside its own field.
         return decode(typed, Encoding(cleaned.get(f"{name}_written") or Encoding.TEXT))
 
@@ -93,4 +93,4 @@ class UseForm(forms.Form):
     def wanted(self) -> Wanted:
         """What the valid form asks for."""
         data = self.cleaned_data
-        return Wanted(self.operation, data["scheme"], data["data_bytes"], data.get("signature_bytes", b""))
+        return Wanted(self.operation, data["scheme"], data["content_bytes"], data.get("signature_bytes", b""))

@@ -32,7 +32,7 @@ from hsm.use.showing import shown
 COOKIE = "keystead-key-use"
 
 
-@sensitive_post_parameters("data", "signature")
+@sensitive_post_parameters("content", "signature")
 @require_http_methods(["GET", "HEAD", "POST"])
 @access(Capability.SIGNED_IN)
 def use(request: HttpRequest, object_id: UUID) -> HttpResponse:
