@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hsm.device.objects import ObjectRecord
 
+# The PIN itself is wrong, for ever. A locked or expired one may work again once the security officer has acted.
+WRONG_PINS = frozenset({"CKR_PIN_INCORRECT", "CKR_PIN_INVALID", "CKR_PIN_LEN_RANGE"})
+
 
 class ErrorClass(StrEnum):
     """Who can do something about it, and whether trying again makes sense."""

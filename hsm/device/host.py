@@ -15,8 +15,10 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hsm.device import wire
-from hsm.device.pkcs11 import Module, ModuleFaultError
+from hsm.device import objectwire, wire
+from hsm.device.faults import ModuleFaultError
+from hsm.device.p11objects import Objects
+from hsm.device.pkcs11 import Module
 
 PR_SET_DUMPABLE = 4  # linux/prctl.h
 ANSWERS: dict[type, Callable[[Module, Any], wire.Reply]] = {
@@ -27,7 +29,17 @@ ANSWERS: dict[type, Callable[[Module, Any], wire.Reply]] = {
     wire.Sign: lambda module, asked: wire.Signed(module.sign(asked.key_id, asked.digest, asked.scheme)),
     wire.Destroy: lambda module, asked: _after(module.destroy, asked.key_id),
     wire.ListMechanisms: lambda module, _: wire.Mechanisms(module.mechanisms()),
-    wire.Reset: lambda module, _: _after(module.reset),
+}
+OBJECT_ANSWERS: dict[type, Callable[[Objects, Any], wire.Reply]] = {
+    wire.Reset: lambda objects, _: _after(objects.reset),
+    objectwire.Probe: lambda objects, asked: wire.LoggedIn(objects.probe(asked.label, asked.serial)),
+    objectwire.MakeObject: lambda objects, asked: objectwire.FoundObject(objects.make(asked)),
+    objectwire.ImportObject: lambda objects, asked: objectwire.FoundObject(objects.take_in(asked)),
+    objectwire.ReadObject: lambda objects, asked: objectwire.FoundObject(objects.read(asked.family, asked.key_id)),
+    objectwire.Permit: lambda objects, asked: objectwire.FoundObject(objects.permit(asked)),
+    objectwire.RemovePrivate: lambda objects, asked: _after(objects.remove_private, asked.key_id),
+    objectwire.RemoveObject: lambda objects, asked: _after(objects.remove, asked.family, asked.key_id),
+    objectwire.UseKey: lambda objects, asked: objectwire.Used(objects.use(asked)),
 }
 F_SETSIG = 10  # asm-generic/fcntl.h; Python's fcntl does not name it
 
@@ -60,6 +72,7 @@ class Host:
 
     def __init__(self) -> None:
         self._module: Module | None = None
+        self._objects: Objects | None = None
 
     def answer(self, request: wire.Request) -> Iterator[wire.Reply]:
         """Yield the reply, or its parts; a failure is a reply too."""
@@ -72,9 +85,14 @@ class Host:
         match request:
             case wire.Load(path=path):
                 self._module = Module(path)
+                self._objects = Objects(self._module)
                 yield self._module.info()
             case wire.ListKeys():
                 yield from self._listing()
+            case objectwire.ReadObjects():
+                yield from self.objects.read_all()
+            case _ if type(request) in OBJECT_ANSWERS:
+                yield OBJECT_ANSWERS[type(request)](self.objects, request)
             case _:
                 yield ANSWERS[type(request)](self.module, request)
 
@@ -90,6 +108,13 @@ class Host:
         if self._module is None:
             raise ModuleFaultError("HOST_PROTOCOL", "No module is loaded.")
         return self._module
+
+    @property
+    def objects(self) -> Objects:
+        """The security objects of the loaded module."""
+        if self._objects is None:
+            raise ModuleFaultError("HOST_PROTOCOL", "No module is loaded.")
+        return self._objects
 
 
 def _after(act: Callable[..., None], *arguments: Any) -> wire.Reply:

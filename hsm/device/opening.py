@@ -12,12 +12,14 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from hsm.device import wire
+from hsm.device import objectwire, wire
 from hsm.device.base import ModuleInfo, SecretLike, TokenInfo
 from hsm.device.codes import error_for
+from hsm.device.errors import DeviceError, ErrorClass
 from hsm.device.pool import pool
 from hsm.device.seat import HostKey, Seat, listing_key
-from hsm.device.token import TokenDevice, token_info
+from hsm.device.token import TokenDevice
+from hsm.device.tokencalls import expect, token_info
 
 DEADLINE_S = 20.0
 
@@ -54,6 +56,32 @@ def list_tokens(
         if not isinstance(reply, wire.Tokens):
             raise error_for("HOST_PROTOCOL")
         return tuple(token_info(part, path) for part in reply.tokens)
+
+
+def probe_token(
+    module_path: str,
+    *,
+    label: str,
+    serial: str,
+    deadline_s: float = DEADLINE_S,
+    environment: Mapping[str, str] | None = None,
+) -> TokenInfo:
+    """Prove without a PIN that a token serves: CK_TOKEN_INFO and random bytes (AMB-25). Raises DeviceError.
+
+    The module is initialised anew when the token is not found, for it may have come back.
+    """
+    path = real_module_path(module_path)
+    request = objectwire.Probe(label, serial)
+    context = "The token does not serve."
+    with pool.lease(listing_key(path, environment), deadline_s) as seat:
+        try:
+            reply = seat.call(request, deadline_s, context=context)
+        except DeviceError as error:
+            if error.error_class is ErrorClass.DEVICE:
+                raise
+            seat.reset(deadline_s)
+            reply = seat.call(request, deadline_s, context=context)
+        return token_info(expect(reply, wire.LoggedIn).token, path)
 
 
 def find_token(

@@ -12,6 +12,7 @@ from pkcs11.constants import TokenFlag as PyTokenFlag
 
 from hsm.device import wire
 from hsm.device.base import TokenFlag
+from hsm.device.objectwire import PublicPart
 
 FLAGS = {
     PyTokenFlag.TOKEN_INITIALIZED: TokenFlag.INITIALIZED,
@@ -55,11 +56,11 @@ def key_part(key_id: bytes, *, private: Any, public: Any) -> wire.KeyPart:
     )
 
 
-def _public_part(public: Any) -> wire.PublicPart:
+def _public_part(public: Any) -> PublicPart:
     values = public.get_attributes(
         [Attribute.EC_PARAMS, Attribute.EC_POINT, Attribute.MODULUS, Attribute.PUBLIC_EXPONENT]
     )
-    return wire.PublicPart(
+    return PublicPart(
         ec_params=values.get(Attribute.EC_PARAMS, b""),
         ec_point=values.get(Attribute.EC_POINT, b""),
         modulus=values.get(Attribute.MODULUS, b""),

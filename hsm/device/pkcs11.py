@@ -21,6 +21,7 @@ from hsm.device.base import KeySpec, SignatureScheme, TokenFlag
 from hsm.device.ckr import code_of
 from hsm.device.codes import CODES
 from hsm.device.errors import ErrorClass
+from hsm.device.faults import ModuleFaultError
 from hsm.device.p11read import RawMapper, first_of, key_part, mechanism_part, serial_of, token_part, version_text
 
 MAX_PIN_BYTES = 255
@@ -34,16 +35,6 @@ DIGEST_INFO = {
 PSS_SHA256 = (Mechanism.SHA256, pkcs11.MGF.SHA256, 32)
 KEY_CLASSES = (ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY)
 SIGNING = MechanismFlag.SIGN | MechanismFlag.VERIFY
-
-
-class ModuleFaultError(Exception):
-    """What the host reports as `wire.Failed`."""
-
-    def __init__(self, code: str, detail: str = "", *, outcome_unknown: bool = False) -> None:
-        super().__init__(code)
-        self.code = code
-        self.detail = detail
-        self.outcome_unknown = outcome_unknown
 
 
 @dataclass(frozen=True)
@@ -69,6 +60,7 @@ class Module:
     """One loaded module and, after `login`, one token of it. Every method raises ModuleFaultError and nothing else."""
 
     def __init__(self, path: str) -> None:
+        self.path = path
         try:
             self._lib = pkcs11.lib(path)
         except PKCS11Error as error:
@@ -79,6 +71,16 @@ class Module:
         self._handles: dict[bytes, Any] = {}
         described = f"{self._lib.manufacturer_id} {self._lib.library_description}".lower()
         self._profile = next(profile for profile in PROFILES if profile.word in described)
+
+    @property
+    def slot_id(self) -> int:
+        """The slot of the token that is logged in to."""
+        return int(self._logged_in().slot.slot_id)
+
+    @property
+    def sets_usage_itself(self) -> bool:
+        """Say whether templates for new keys must not name what the key may do."""
+        return self._profile is TPM2
 
     def info(self) -> wire.Loaded:
         """Say what the module says about itself."""
@@ -181,6 +183,14 @@ class Module:
             ]
             self._confirm_token()
             return keys
+
+    def token_now(self, label: str = "", serial: str = "") -> wire.TokenPart:
+        """Read the token that is logged in to, or the one of these names, as it is now."""
+        with self._calls():
+            if label or serial:
+                return token_part(self._the_token(label, serial))
+            self._confirm_token()
+            return token_part(self._logged_in().slot.get_token())
 
     def mechanisms(self) -> list[wire.MechanismPart]:
         """Read what the token advertises."""

@@ -121,7 +121,7 @@ class Seat:
         return host
 
     def _ask(self, host: HostProcess, request: wire.Request | None, deadline_s: float, *, context: str) -> wire.Reply:
-        unknown = isinstance(request, wire.Generate) and request.keep
+        unknown = request is not None and wire.may_have_changed(request)
         try:
             reply = host.more(deadline_s) if request is None else host.call(request, deadline_s)
         except HostLateError:

@@ -5,11 +5,12 @@ import hashlib
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature, encode_dss_signature
+from cryptography.x509 import ObjectIdentifier
 
 from hsm.device.base import KeySpec, SignatureScheme
 from hsm.device.codes import error_for
-from hsm.device.wire import PublicPart
+from hsm.device.objectwire import PublicPart
 
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 HASHES: dict[str, hashes.HashAlgorithm] = {
@@ -18,6 +19,7 @@ HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha512": hashes.SHA512(),
 }
 # CKA_EC_PARAMS of a named curve is its OID in DER (PKCS#11 v2.40 curr §2.3.3, RFC 5480 §2.1.1.1)
+OID_TAG = 6
 CURVES: dict[bytes, ec.EllipticCurve] = {
     bytes.fromhex("06082a8648ce3d030107"): ec.SECP256R1(),
     bytes.fromhex("06052b81040022"): ec.SECP384R1(),
@@ -50,8 +52,49 @@ def spki_der(key: PublicKey) -> bytes:
     return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
+def curve_of(ec_params: bytes) -> ec.EllipticCurve | None:
+    """Return the curve that CKA_EC_PARAMS names, None for one that is not named or not known here."""
+    if curve := CURVES.get(ec_params):
+        return curve
+    if len(ec_params) < 3 or ec_params[0] != OID_TAG or ec_params[1] != len(ec_params) - 2:
+        return None
+    try:
+        return ec.get_curve_for_oid(ObjectIdentifier(_dotted(ec_params[2:])))()
+    except (LookupError, ValueError):
+        return None
+
+
+def _dotted(content: bytes) -> str:
+    """Return an OID in dots (X.690 §8.19); the roots 0 and 1 have at most 40 arcs."""
+    numbers, number = [], 0
+    for byte in content:
+        number = number << 7 | byte & 0x7F
+        if not byte & 0x80:
+            numbers.append(number)
+            number = 0
+    root = min(numbers[0] // 40, 2)
+    return ".".join(map(str, (root, numbers[0] - 40 * root, *numbers[1:])))
+
+
+def bits_of(public: PublicPart) -> int | None:
+    """Return the size of a key, None when it cannot be told."""
+    if public.ec_params:
+        curve = curve_of(public.ec_params)
+        return curve.key_size if curve else None
+    return int.from_bytes(public.modulus).bit_length() or None
+
+
+def spec_of(key: PublicKey) -> KeySpec | None:
+    """Return the kind of a public key, None for one that the console does not make."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return next((spec for spec, curve in SPEC_CURVES.items() if curve.name == key.curve.name), None)
+    return next((spec for spec, bits in RSA_BITS.items() if bits == key.key_size), None)
+
+
 def _ec_key(public: PublicPart) -> ec.EllipticCurvePublicKey:
-    curve = CURVES[public.ec_params]
+    curve = curve_of(public.ec_params)
+    if curve is None:
+        raise ValueError("The curve is not known.")
     raw_bytes = 1 + 2 * ((curve.key_size + 7) // 8)
     # CKA_EC_POINT is a DER OCTET STRING; some modules give the bare point.
     point = public.ec_point if len(public.ec_point) == raw_bytes else public.ec_point[-raw_bytes:]
@@ -110,6 +153,16 @@ def rsa_padding(scheme: SignatureScheme) -> padding.AsymmetricPadding:
     if scheme is SignatureScheme.RSA_PSS_SHA256:
         return padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
     return padding.PKCS1v15()
+
+
+def raw_signature(signature: bytes, curve_bits: int) -> bytes | None:
+    """Return r and s as a token takes them, None for what is no ECDSA-Sig-Value of this curve."""
+    size = (curve_bits + 7) // 8
+    try:
+        r, s = decode_dss_signature(signature)
+        return r.to_bytes(size) + s.to_bytes(size)
+    except (ValueError, OverflowError):
+        return None
 
 
 def check_fits(scheme: SignatureScheme, digest: bytes) -> None:

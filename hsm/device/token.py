@@ -1,10 +1,8 @@
 """A Device on a token, through its module host."""
 
 import secrets
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TypeVar
 
 from hsm.device import spki, wire
 from hsm.device.base import (
@@ -13,44 +11,18 @@ from hsm.device.base import (
     KeyAttributes,
     KeyRecord,
     KeySpec,
-    SecretLike,
     SignatureScheme,
     TestLine,
-    TokenFlag,
-    TokenInfo,
 )
 from hsm.device.capabilities import capabilities_of
 from hsm.device.codes import check_key_id, error_for
-from hsm.device.errors import DeviceError, ErrorClass
-from hsm.device.pool import Pool
-from hsm.device.seat import Seat
-
-# The PIN itself is wrong, for ever. A locked or expired one may work again once the security officer has acted.
-WRONG_PINS = frozenset({"CKR_PIN_INCORRECT", "CKR_PIN_INVALID", "CKR_PIN_LEN_RANGE"})
-
-_R = TypeVar("_R", bound=wire.Reply)
-_T = TypeVar("_T")
+from hsm.device.errors import DeviceError
+from hsm.device.tokencalls import expect
+from hsm.device.tokenobjects import TokenObjects
 
 
-class TokenDevice:
-    """Implements `Device` and `SelfTesting`. Lives as long as its `open_token` or `keep_token` block.
-
-    After a failure that ended the host, the next call starts a new one and logs in again, with a PIN that the token
-    accepted at the start of the block. `deadline_s` is for each call; all of them end at `until` (time.monotonic()).
-    """
-
-    def __init__(
-        self, pool: Pool, seat: Seat, pin: SecretLike, deadline_s: float, *, until: float | None = None
-    ) -> None:
-        self._pool = pool
-        self._seat = seat
-        self._pin: SecretLike | None = pin
-        self._limit_s = deadline_s
-        self._until = until
-
-    def token(self) -> TokenInfo:
-        """Return the token as it was at login."""
-        return token_info(self._login(), self._seat.key.module)
+class TokenDevice(TokenObjects):
+    """Implements `Device`, `SelfTesting` and `ObjectDevice`; see `TokenCalls` for how long it lives."""
 
     def generate_key_pair(self, key_id: bytes, spec: KeySpec, label: str) -> bytes:
         """Make a key pair, then prove on a fresh login that it is there and signs."""
@@ -100,20 +72,6 @@ class TokenDevice:
         """Make, use and destroy a session key of each kind; verify each signature outside the token."""
         return tuple(line for spec in specs for line in self._test(spec))
 
-    def close(self) -> None:
-        """Forget the PIN; every later call raises."""
-        self._pin = None
-
-    @property
-    def _deadline_s(self) -> float:
-        """How long the next call may take. Raises DeadlineError when no time is left."""
-        if self._until is None:
-            return self._limit_s
-        left_s = self._until - time.monotonic()
-        if left_s <= 0:
-            raise error_for("DEADLINE")
-        return min(self._limit_s, left_s)
-
     def _test(self, spec: KeySpec) -> Iterator[TestLine]:
         scheme, key_id = spki.natural_scheme(spec), secrets.token_bytes(MIN_KEY_ID_BYTES)
         digest = spki.sample_digest(scheme, key_id)
@@ -143,7 +101,7 @@ class TokenDevice:
         keys = list(part.keys)
         while part.more:
             reply = self._seat.next_part(self._deadline_s, context=context)
-            part = _expect(reply, wire.Keys)
+            part = expect(reply, wire.Keys)
             keys += part.keys
         return [key_record(key) for key in keys]
 
@@ -156,58 +114,10 @@ class TokenDevice:
         if not spki.verifies(spki.load(spki_der), signature, digest, scheme):
             raise error_for("SIGNATURE_WRONG")
 
-    def _once_more(self, act: Callable[[], _T]) -> _T:
-        """Act; when the error class allows, once more on a new host and a new login."""
-        try:
-            return act()
-        except DeviceError as error:
-            if error.error_class is not ErrorClass.RETRY_NEW_SESSION or error.outcome_unknown:
-                raise
-        self._seat.drop()
-        return act()
-
-    def _ask(self, request: wire.Request, reply_type: type[_R], context: str) -> _R:
-        self._login()
-        return _expect(self._seat.call(request, self._deadline_s, context=context), reply_type)
-
-    def _login(self) -> wire.TokenPart:
-        """Log in unless the host is; the token sees the PIN once, and never a PIN that it refused before."""
-        if self._pin is None:
-            raise error_for("DEVICE_CLOSED")
-        seat = self._seat
-        if seat.logged_in is not None and seat.running:
-            return seat.logged_in
-        if self._pool.was_rejected(seat.key):
-            raise error_for("PIN_REJECTED_BEFORE")
-        request = wire.Login(seat.key.label, seat.key.serial, self._pin.reveal_bytes())
-        try:
-            reply = _expect(seat.call(request, self._deadline_s, context="The login failed."), wire.LoggedIn)
-        except DeviceError as error:
-            seat.drop()  # a failed login leaves a session behind in the module
-            if error.code in WRONG_PINS:
-                self._pool.reject(seat.key)
-            raise
-        seat.logged_in, seat.login_time = reply.token, time.monotonic()
-        return reply.token
-
     def _public(self, key: wire.KeyPart | None) -> bytes:
         if key is None or key.public is None:
             raise error_for("KEY_UNREADABLE", outcome_unknown=True)
         return spki.encode(key.public)
-
-
-def token_info(part: wire.TokenPart, module: str) -> TokenInfo:
-    """Return a token as the port describes it."""
-    return TokenInfo(
-        module=module,
-        slot_id=part.slot_id,
-        label=part.label,
-        serial=part.serial,
-        manufacturer=part.manufacturer,
-        model=part.model,
-        firmware=part.firmware,
-        flags=frozenset(TokenFlag(flag) for flag in part.flags),
-    )
 
 
 def key_record(part: wire.KeyPart) -> KeyRecord:
@@ -230,9 +140,3 @@ def key_record(part: wire.KeyPart) -> KeyRecord:
             always_sensitive=part.always_sensitive,
         ),
     )
-
-
-def _expect(reply: wire.Reply, reply_type: type[_R]) -> _R:
-    if not isinstance(reply, reply_type):
-        raise error_for("HOST_PROTOCOL")
-    return reply

@@ -11,24 +11,14 @@ from typing import TypeVar
 
 import msgspec
 
+from hsm.device import objectwire
+from hsm.device.objectwire import PublicPart
+
 MAX_FRAME_BYTES = 1 << 20
 KEYS_PER_FRAME = 500
 LENGTH = struct.Struct(">I")
 
 _T = TypeVar("_T")
-
-
-class _Message(msgspec.Struct, tag=True, frozen=True, gc=False):
-    pass
-
-
-class PublicPart(msgspec.Struct, frozen=True, gc=False):
-    """A public key as the token gives it: `ec_params` and `ec_point`, or `modulus` and `exponent`."""
-
-    ec_params: bytes = b""
-    ec_point: bytes = b""
-    modulus: bytes = b""
-    exponent: bytes = b""
 
 
 class KeyPart(msgspec.Struct, frozen=True, gc=False):
@@ -69,21 +59,21 @@ class MechanismPart(msgspec.Struct, frozen=True, gc=False):
 # Requests
 
 
-class Load(_Message, frozen=True):
+class Load(objectwire.Message, frozen=True):
     """Load the module and initialise it."""
 
     path: str
 
 
-class Reset(_Message, frozen=True):
+class Reset(objectwire.Message, frozen=True):
     """Finalise and initialise the module again: it forgets the login and sees new tokens."""
 
 
-class ListTokens(_Message, frozen=True):
+class ListTokens(objectwire.Message, frozen=True):
     """Read every token."""
 
 
-class Login(_Message, frozen=True):
+class Login(objectwire.Message, frozen=True):
     """Find the token and log in, once. Both names must fit, so that no other token sees the PIN."""
 
     label: str
@@ -91,7 +81,7 @@ class Login(_Message, frozen=True):
     pin: bytes
 
 
-class Generate(_Message, frozen=True):
+class Generate(objectwire.Message, frozen=True):
     """Make a key pair; `keep` False makes a session object, for a self-test."""
 
     key_id: bytes
@@ -100,13 +90,13 @@ class Generate(_Message, frozen=True):
     keep: bool = True
 
 
-class Find(_Message, frozen=True):
+class Find(objectwire.Message, frozen=True):
     """Look for a key pair."""
 
     key_id: bytes
 
 
-class Sign(_Message, frozen=True):
+class Sign(objectwire.Message, frozen=True):
     """Sign a digest."""
 
     key_id: bytes
@@ -114,35 +104,47 @@ class Sign(_Message, frozen=True):
     scheme: str
 
 
-class Destroy(_Message, frozen=True):
+class Destroy(objectwire.Message, frozen=True):
     """Destroy both halves."""
 
     key_id: bytes
 
 
-class ListKeys(_Message, frozen=True):
+class ListKeys(objectwire.Message, frozen=True):
     """Read every key pair."""
 
 
-class ListMechanisms(_Message, frozen=True):
+class ListMechanisms(objectwire.Message, frozen=True):
     """Read what the token advertises."""
 
 
-Request = Load | Reset | ListTokens | Login | Generate | Find | Sign | Destroy | ListKeys | ListMechanisms
+Request = (
+    Load
+    | Reset
+    | ListTokens
+    | Login
+    | Generate
+    | Find
+    | Sign
+    | Destroy
+    | ListKeys
+    | ListMechanisms
+    | objectwire.Request
+)
 
 
 # Replies
 
 
-class Ready(_Message, frozen=True):
+class Ready(objectwire.Message, frozen=True):
     """The host is up, with nothing loaded."""
 
 
-class Done(_Message, frozen=True):
+class Done(objectwire.Message, frozen=True):
     """Done; there is nothing to tell."""
 
 
-class Loaded(_Message, frozen=True):
+class Loaded(objectwire.Message, frozen=True):
     """The module is loaded."""
 
     manufacturer: str
@@ -151,44 +153,44 @@ class Loaded(_Message, frozen=True):
     cryptoki_version: str
 
 
-class Tokens(_Message, frozen=True):
+class Tokens(objectwire.Message, frozen=True):
     """Every token."""
 
     tokens: list[TokenPart]
 
 
-class LoggedIn(_Message, frozen=True):
+class LoggedIn(objectwire.Message, frozen=True):
     """The login worked."""
 
     token: TokenPart
 
 
-class Found(_Message, frozen=True):
+class Found(objectwire.Message, frozen=True):
     """A key pair, or that there is none."""
 
     key: KeyPart | None
 
 
-class Signed(_Message, frozen=True):
+class Signed(objectwire.Message, frozen=True):
     """The signature as the token made it (ECDSA: r and s, each as long as the group order)."""
 
     signature: bytes
 
 
-class Keys(_Message, frozen=True):
+class Keys(objectwire.Message, frozen=True):
     """A part of a listing; `more` says whether another part follows."""
 
     keys: list[KeyPart]
     more: bool
 
 
-class Mechanisms(_Message, frozen=True):
+class Mechanisms(objectwire.Message, frozen=True):
     """What the token advertises."""
 
     mechanisms: list[MechanismPart]
 
 
-class Failed(_Message, frozen=True):
+class Failed(objectwire.Message, frozen=True):
     """It failed: `code` as in `codes.CODES`."""
 
     code: str
@@ -196,7 +198,13 @@ class Failed(_Message, frozen=True):
     outcome_unknown: bool = False
 
 
-Reply = Ready | Done | Loaded | Tokens | LoggedIn | Found | Signed | Keys | Mechanisms | Failed
+Reply = Ready | Done | Loaded | Tokens | LoggedIn | Found | Signed | Keys | Mechanisms | Failed | objectwire.Reply
+
+
+def may_have_changed(request: Request) -> bool:
+    """Say whether the outcome is unknown when the answer to this request is lost."""
+    return isinstance(request, objectwire.UNREPEATABLE) or (isinstance(request, Generate) and request.keep)
+
 
 _encoder = msgspec.msgpack.Encoder()
 _request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

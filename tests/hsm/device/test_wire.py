@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hsm.device import wire
+from hsm.device.objectwire import PublicPart
 
-KEY = wire.KeyPart(b"k" * 16, "label", True, True, wire.PublicPart(modulus=b"m"), True, False, None, True, True)  # noqa: FBT003
+KEY = wire.KeyPart(b"k" * 16, "label", True, True, PublicPart(modulus=b"m"), True, False, None, True, True)  # noqa: FBT003
 
 
 @pytest.fixture
