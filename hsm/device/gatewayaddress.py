@@ -4,6 +4,7 @@ import re
 from ipaddress import AddressValueError, IPv6Address, ip_address
 
 DEFAULT_PORT = 4442
+MAX_SLOT = 2**63 - 1  # what JSON decoders agree on; no module numbers its slots that high
 MAX_NAME = 253  # RFC 1035 §2.3.4, without the dot at the end
 # RFC 1123 §2.1; an underscore is not allowed there but occurs in private zones.
 LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
@@ -44,7 +45,7 @@ def parse_slot(text: str | int) -> int:
     digits = str(text).lower()
     base = 16 if digits.startswith("0x") else 10
     shape = r"0x[0-9a-f]{1,16}" if base == 16 else r"[0-9]{1,20}"
-    if not re.fullmatch(shape, digits) or int(digits, base) >= 1 << 64:
+    if not re.fullmatch(shape, digits) or int(digits, base) > MAX_SLOT:
         raise AddressError("A slot is a number, in decimal or as 0x and hexadecimal digits.")
     return int(digits, base)
 
