@@ -87,7 +87,7 @@ def destroy(subject_kind: str, key_id: UUID | str, *, actor: Actor) -> str:
         with stores.open_device(key) as device:
             device.destroy(key.cka_id)
     except saga.FAULTS as fault:
-        raise saga.later(fault, f"The private key of {key.name} is not destroyed yet.") from fault
+        raise saga.later(fault, f"The destruction of the private key of {key.name} is not finished.") from fault
     with transaction.atomic():
         if MODELS[subject_kind].objects.filter(pk=key.pk, destroyed_at=None).update(destroyed_at=clock.now()):
             details = {"fingerprint": key.fingerprint, "store": key.store_label, "key id": key.cka_id.hex()}

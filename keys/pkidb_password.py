@@ -52,6 +52,7 @@ def bring_about(*, actor: Actor, progress: Progress) -> str:
         if not _opens_as_wanted(store, value):
             _begin(store, row, target, value)
         _go_on(store, value, progress)
+        store.clear_traces()  # of this change, or of an attempt that was stopped before it came to this
         return _record(row, value, actor=actor)
 
 

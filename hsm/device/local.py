@@ -84,21 +84,29 @@ class LocalStore:
         rewrap.begin(self._file, kind, self._unlock())
 
     def step(self, new: Opener) -> StoreState:
-        """Do the next step of a change and return the state after it. Raises StoreError."""
+        """Do the next step of a change and return the state after it; `clear_traces` follows the last one.
+
+        Raises StoreError.
+        """
         rewrap.advance(self._file, new, self._unlock())
         self._forget_data_keys()
         return self.state()
 
     def finish(self, new: Opener) -> None:
-        """Do all steps that are left."""
+        """Do all steps that are left, and clear the traces of what was there before."""
         state = self.state()
         while state.change is not None:
             state = self.step(new)
+        self.clear_traces()
 
     def abandon_change(self) -> None:
-        """Give a change up, before promotion only."""
+        """Give a change up, before promotion only; `clear_traces` follows."""
         rewrap.abandon(self._file)
         self._forget_data_keys()
+
+    def clear_traces(self) -> None:
+        """Clear from the disk what was removed or replaced; harmless when nothing was. Raises STORE_NOT_CLEARED."""
+        self._file.purge()
 
     def copy_to(self, target: Path) -> None:
         """Write a consistent copy, encrypted as the store itself is, to a new file."""
@@ -175,10 +183,13 @@ class LocalStore:
             os.close(descriptor)
 
     def remove(self, key_id: bytes) -> None:
-        """Remove a key and clear its traces in the file; harmless when it is gone. Raises StoreError."""
+        """Remove a key and clear its traces from the disk; harmless when it is gone. Raises StoreError.
+
+        With STORE_NOT_CLEARED the key is removed, and only the clearing is left for the next call.
+        """
         with self._file.writing() as database:
             database.execute("DELETE FROM envelope WHERE key_id = ?", (key_id,))
-        self._file.purge()
+        self.clear_traces()
 
     def _data_key(self, database: sqlite3.Connection, data_key_id: int) -> bytes:
         with self._lock:

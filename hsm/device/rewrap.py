@@ -6,7 +6,8 @@
     step       the new slot is the active one; until here both secrets open    -> PROMOTED
     step       the old slot and the old data keys are removed                  -> no change
 
-Only the first step needs the new secret, and every step up to promotion works with the old or the new one.
+Only the first step needs the new secret, and every step up to promotion works with the old or the new one. What
+opened the store before is gone for good once the traces are cleared as well (`StoreFile.purge`), after the last step.
 """
 
 import sqlite3
@@ -82,7 +83,6 @@ def advance(file: StoreFile, new: Opener, openers: Iterable[Opener]) -> None:
                 _promote(database, slot_id)
             case ChangeStep.PROMOTED:
                 _remove_old(database)
-    file.purge()
 
 
 def abandon(file: StoreFile) -> None:
@@ -99,7 +99,6 @@ def abandon(file: StoreFile) -> None:
         database.execute("DELETE FROM change")
         database.execute("DELETE FROM wrap WHERE slot_id IN (SELECT id FROM slot WHERE state = 'second')")
         database.execute("DELETE FROM slot WHERE state = 'second'")
-    file.purge()
 
 
 def _add_second_slot(database: sqlite3.Connection, new: Opener, openers: Iterable[Opener]) -> None:

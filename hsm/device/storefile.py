@@ -1,13 +1,16 @@
 """The file pki.db: SQLite with secure_delete, synchronous=FULL and mode 0600, one connection for each transaction.
 
 secure_delete overwrites what is deleted in the file; the write-ahead log is emptied by `purge`, so that the old
-envelope of a destroyed or re-encrypted key does not stay behind there.
+envelope of a destroyed or re-encrypted key does not stay behind there. Where `purge` cannot, the next one does, or
+SQLite itself when the last connection is closed, also after a crash.
 """
 
+import fcntl
 import os
 import secrets
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -17,7 +20,12 @@ from hsm.device.codes import error_for
 from hsm.device.errors import DeviceError
 
 FORMAT = 1
-BUSY_S = 10.0
+BUSY_S = 30.0
+PURGE_S = 60.0
+# An attempt to empty the log keeps writers out while it waits for readers: the first waits for nobody, later ones do.
+PATIENCE_S = 1.0
+STEP_S = 0.05
+PAUSE_S = 0.2  # a writer who waits looks every 0.1 s
 SCHEMA = """
 CREATE TABLE store (
     id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL, serial TEXT NOT NULL, created_at TEXT NOT NULL
@@ -42,6 +50,7 @@ CREATE TABLE change (
 CODES = {
     "SQLITE_BUSY": "STORE_BUSY",
     "SQLITE_LOCKED": "STORE_BUSY",
+    "SQLITE_PROTOCOL": "STORE_BUSY",  # the race to open the log was lost too often
     "SQLITE_FULL": "STORE_FULL",
     "SQLITE_IOERR": "STORE_FULL",
     "SQLITE_READONLY": "STORE_FULL",
@@ -81,11 +90,16 @@ class StoreFile:
             database.execute("COMMIT")
 
     def purge(self) -> None:
-        """Empty the write-ahead log. Raises StoreError STORE_BUSY when a reader stands in the way for too long."""
-        with self._connection() as database:
-            (busy, *_), *_ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        if busy:
-            raise error_for("STORE_BUSY", context="Old contents of pki.db could not be cleared yet.")
+        """Empty the write-ahead log, whoever wrote into it; at once when another purge did so.
+
+        Raises StoreError STORE_NOT_CLEARED when others stand in the way for too long, or the disk is full. What was
+        committed before stays committed.
+        """
+        end, wait_s = time.monotonic() + PURGE_S, 0.0
+        with self._connection() as database, _alone_in(self.path.parent, end):
+            while not _empties_log(database, wait_s):
+                _pause(PAUSE_S if wait_s else STEP_S, end)
+                wait_s = min(wait_s + STEP_S, PATIENCE_S)
 
     def copy_to(self, target: Path) -> None:
         """Write a consistent copy to a new file, mode 0600 (SQLite's backup API)."""
@@ -155,6 +169,47 @@ def _connect(path: Path) -> sqlite3.Connection:
     for pragma in ("secure_delete=ON", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
         database.execute(f"PRAGMA {pragma}")
     return database
+
+
+@contextmanager
+def _alone_in(folder: Path, end: float) -> Iterator[None]:
+    """Let one purge work at a time: several in turn would keep writers out for good.
+
+    The lock is on the folder, because closing any descriptor of the file itself would lose the locks of SQLite.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        while not _locks(descriptor):
+            _pause(STEP_S, end)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locks(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _pause(pause_s: float, end: float) -> None:
+    if time.monotonic() > end:
+        raise error_for("STORE_NOT_CLEARED")
+    time.sleep(pause_s)
+
+
+def _empties_log(database: sqlite3.Connection, wait_s: float) -> bool:
+    """Try once. SQLite waits for readers and writers, but never for another connection that does the same."""
+    database.execute(f"PRAGMA busy_timeout={wait_s * 1000:.0f}")
+    try:
+        (busy, *_), *_ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.OperationalError as error:
+        if store_error(error).code != "STORE_BUSY":
+            raise error_for("STORE_NOT_CLEARED") from error
+        return False
+    return not busy
 
 
 def _new_file(path: Path) -> None:

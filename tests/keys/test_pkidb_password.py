@@ -15,13 +15,14 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from console.activity.models import Entry
+from console.jobs import queue
 from console.jobs.models import Job, State
 from console.lib import clock
 from console.lib.actor import Actor, ActorKind
 from console.lib.opening import worker_pair
 from console.lib.secret import Secret
 from console.servers.models import Server
-from hsm.device import envelopes, rewrap
+from hsm.device import envelopes, rewrap, storefile
 from hsm.device.base import KeySpec
 from hsm.device.envelopes import PasswordOpener
 from hsm.device.errors import DeviceError, StoreLockedError
@@ -249,6 +250,28 @@ def test_only_one_job_at_a_time(key_ids: list[bytes], run_jobs: RunJobs) -> None
         (job,) = run_jobs()
     assert job.state == State.SCHEDULED  # tried again in a moment
     assert "Another job" in job.message
+
+
+@pytest.mark.django_db
+def test_what_could_not_be_cleared_is_cleared_by_the_next_attempt(
+    key_ids: list[bytes], run_jobs: RunJobs, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter("one")
+    monkeypatch.setattr(storefile, "PURGE_S", 0.1)
+    monkeypatch.setattr(storefile, "PATIENCE_S", 0.0)
+    with open_local_store() as store, store._file.reading() as reader:
+        (old,) = reader.execute("SELECT wrapped FROM wrap").fetchone()
+        (job,) = run_jobs()
+        assert (job.state, job.error_code) == (State.SCHEDULED, "STORE_NOT_CLEARED")
+        on_disk = b"".join(file.read_bytes() for file in settings.PKI_DATABASE.parent.glob("pki.db*"))
+        assert old in on_disk
+    purged: list[object] = []
+    real = StoreFile.purge
+    monkeypatch.setattr(StoreFile, "purge", lambda file: purged.append(real(file)))
+    queue.run_now(job, actor=ADMIN)
+    assert ended(run_jobs()) == [(State.SUCCEEDED, "")]
+    assert purged == [None]
+    assert opens(settings, "one")
 
 
 @pytest.mark.django_db

@@ -6,7 +6,9 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from hsm.device.envelopes import PasswordOpener, SealingOpener
 from hsm.device.errors import KeyMissingError, StoreError, StoreLockedError
 from hsm.device.local import LocalStore
 from hsm.device.process import CODE_ROOT
+from tests.hsm.device.waiting import wait_until
 
 SEALING = SealingOpener(lambda: Pin(b"s" * 32))
 RIGHT, WRONG = PasswordOpener(Pin("right horse")), PasswordOpener(Pin("wrong horse"))
@@ -100,16 +103,53 @@ def test_a_destroyed_key_leaves_no_envelope_behind(store: LocalStore, path: Path
     assert not any(envelope[at : at + 16] in on_disk for at in range(0, len(envelope) - 16, 16))
 
 
-def test_destroying_waits_for_a_reader_and_says_so(
-    store: LocalStore, key_id: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(storefile, "BUSY_S", 0.1)
-    store.device().generate_key_pair(key_id, KeySpec.EC_P256, "k")
+@contextmanager
+def a_reader(store: LocalStore) -> Iterator[None]:
+    """Keep the store as it is now in view, as a backup does."""
     with store._file.reading() as reader:
         reader.execute("SELECT count(*) FROM envelope").fetchone()
-        assert code_of(lambda: store.device().destroy(key_id)) == "STORE_BUSY"
-    store.device().destroy(key_id)
-    assert store.device().find(key_id) is None
+        yield
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a purge up soon."""
+    monkeypatch.setattr(storefile, "PURGE_S", 0.05)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("made_up_by", ["the next call", "the last to close the file"])
+def test_a_reader_in_the_way_of_clearing_is_named_and_the_key_is_gone(
+    store: LocalStore, path: Path, key_id: bytes, made_up_by: str
+) -> None:
+    """The error does not say that nothing was changed, and what it leaves behind does not stay."""
+    store.device().generate_key_pair(key_id, KeySpec.EC_P256, "k")
+    with store._file.reading() as database:
+        (envelope,) = database.execute("SELECT envelope FROM envelope").fetchone()
+    with a_reader(store):
+        with pytest.raises(StoreError, match="is changed, but what it held before") as caught:
+            store.device().destroy(key_id)
+        assert (caught.value.code, caught.value.transient) == ("STORE_NOT_CLEARED", True)
+        assert store.device().find(key_id) is None
+        assert envelope in content(path)
+    if made_up_by == "the next call":
+        store.device().destroy(key_id)
+    assert envelope not in content(path)
+
+
+def test_purges_wait_for_readers_and_for_each_other(store: LocalStore, path: Path) -> None:
+    """SQLite itself refuses a second checkpoint at once, whatever its busy timeout."""
+    device, key_ids = store.device(), [number.to_bytes(16) for number in range(40)]
+    for key_id in key_ids:
+        device.generate_key_pair(key_id, KeySpec.EC_P256, "k")
+    with ThreadPoolExecutor(8) as pool:
+        with a_reader(store):
+            destroyed = [pool.submit(device.destroy, key_id) for key_id in key_ids[:8]]
+            wait_until(lambda: len(store.records()) == len(key_ids) - 8)
+            assert not any(future.done() for future in destroyed)
+        destroyed += [pool.submit(device.destroy, key_id) for key_id in key_ids[8:]]
+        assert [future.exception() for future in destroyed] == [None] * len(key_ids)
+    assert [file.name for file in path.parent.iterdir()] == ["pki.db"]
 
 
 def test_a_writer_that_holds_the_file_is_waited_for(
