@@ -22,7 +22,6 @@ class Action(StrEnum):
     GROUP_POLICY_CHANGED = "hsm.group.policy-changed"
     GROUP_SCAN_CHANGED = "hsm.group.scan-changed"
     GROUP_DELETED = "hsm.group.deleted"
-    GROUP_REFUSED = "hsm.group.refused"
     CLIENT_PAIR_TAKEN = "hsm.group.client-certificate-taken"
     CONNECTION_ADDED = "hsm.connection.added"
     CONNECTION_CHANGED = "hsm.connection.changed"
@@ -42,6 +41,23 @@ class Action(StrEnum):
     WANTED_AGAIN = "hsm.group.import-again"
     OBJECTS_EXPORTED = "hsm.objects.exported"
     OBJECTS_DOWNLOADED = "hsm.objects.downloaded"
+    OBJECT_GENERATE_REQUESTED = "hsm.object.generate-requested"
+    OBJECT_GENERATED = "hsm.object.generated"
+    OBJECT_IMPORT_REQUESTED = "hsm.object.import-requested"
+    OBJECT_IMPORTED = "hsm.object.imported"
+    OBJECT_ROTATE_REQUESTED = "hsm.object.rotate-requested"
+    OBJECT_ROTATED = "hsm.object.rotated"
+    OBJECT_PERMIT_REQUESTED = "hsm.object.permissions-requested"
+    OBJECT_PERMITTED = "hsm.object.permissions-changed"
+    OBJECT_DEACTIVATED = "hsm.object.deactivated"
+    OBJECT_ACTIVATED = "hsm.object.activated"
+    OBJECT_PRIVATE_REQUESTED = "hsm.object.private-removal-requested"
+    OBJECT_PRIVATE_REMOVED = "hsm.object.private-removed"
+    OBJECT_DELETE_REQUESTED = "hsm.object.delete-requested"
+    OBJECT_DELETED = "hsm.object.deleted"
+    OBJECT_TAGGED = "hsm.object.tagged"
+    OBJECT_UNTAGGED = "hsm.object.untagged"
+    LATE_OBJECT_DESTROYED = "hsm.object.late-key-destroyed"
 
 
 LABELS = {
@@ -61,7 +77,6 @@ LABELS = {
     Action.GROUP_POLICY_CHANGED: "Key Management Policy of a group changed",
     Action.GROUP_SCAN_CHANGED: "Key Scan of a group changed",
     Action.GROUP_DELETED: "Group deleted",
-    Action.GROUP_REFUSED: "Act on a group refused",
     Action.CLIENT_PAIR_TAKEN: "Client certificate of a group checked",
     Action.CONNECTION_ADDED: "Connection added",
     Action.CONNECTION_CHANGED: "Connection changed",
@@ -81,4 +96,21 @@ LABELS = {
     Action.WANTED_AGAIN: "Import of deleted keys asked for again",
     Action.OBJECTS_EXPORTED: "Security objects exported",
     Action.OBJECTS_DOWNLOADED: "Export of security objects downloaded",
+    Action.OBJECT_GENERATE_REQUESTED: "Generation of a key requested",
+    Action.OBJECT_GENERATED: "Key generated",
+    Action.OBJECT_IMPORT_REQUESTED: "Import of a key requested",
+    Action.OBJECT_IMPORTED: "Key imported",
+    Action.OBJECT_ROTATE_REQUESTED: "Rotation of a key requested",
+    Action.OBJECT_ROTATED: "Key rotated",
+    Action.OBJECT_PERMIT_REQUESTED: "Change of a key's permissions requested",
+    Action.OBJECT_PERMITTED: "Permissions of a key changed",
+    Action.OBJECT_DEACTIVATED: "Key deactivated",
+    Action.OBJECT_ACTIVATED: "Key activated again",
+    Action.OBJECT_PRIVATE_REQUESTED: "Removal of a private component requested",
+    Action.OBJECT_PRIVATE_REMOVED: "Private component removed",
+    Action.OBJECT_DELETE_REQUESTED: "Deletion of a security object requested",
+    Action.OBJECT_DELETED: "Security object deleted",
+    Action.OBJECT_TAGGED: "Custom attribute set",
+    Action.OBJECT_UNTAGGED: "Custom attribute removed",
+    Action.LATE_OBJECT_DESTROYED: "Late key of a failed creation destroyed",
 }

@@ -1,6 +1,9 @@
-"""The job kinds of this app. Nothing here makes a key that stays, so a lost worker leaves nothing behind."""
+"""The job kinds of this app. What a lost worker left behind is found by the next attempt, or by housekeeping."""
+
+from functools import partial
 
 from console.jobs.kinds import JobKind, OnLost, register, register_periodic
+from hsm.objects import cancelling
 from hsm.use import asking
 
 # Several device calls, each with its own deadline (`hsm.device.opening`); the lease outlasts the limit.
@@ -182,4 +185,47 @@ EXPORT_OBJECTS = register(
         max_attempts=2,
         retry_by_hand=True,
     )
+)
+
+# Security objects. A key in the making is looked for when no call for it can be running any more: the first delay.
+making = partial(
+    JobKind,
+    time_limit_s=TIME_LIMIT_S,
+    lease_s=LEASE_S,
+    on_lost=OnLost.RETRY,
+    max_attempts=0,
+    retry_delays_s=(LEASE_S, 300, 900, 3600, 6 * 3600),
+    on_cancel=cancelling.making_cancelled,
+)
+# What is done to a key that exists has the same effect when it is done twice.
+changing = partial(
+    JobKind,
+    time_limit_s=TIME_LIMIT_S,
+    lease_s=LEASE_S,
+    on_lost=OnLost.RETRY,
+    max_attempts=0,
+    retry_delays_s=(30, 60, 300, 900, 3600),
+    cancellable=False,
+)
+GENERATE_OBJECT = register(making(name="hsm.generate", label="Generate key", task="hsm.generate"))
+IMPORT_OBJECT = register(making(name="hsm.import", label="Import key", task="hsm.import"))
+ROTATE_OBJECT = register(making(name="hsm.rotate", label="Rotate key", task="hsm.rotate"))
+PERMIT_OBJECT = register(changing(name="hsm.permit", label="Change permissions", task="hsm.permit"))
+REMOVE_PRIVATE = register(
+    changing(name="hsm.remove-private", label="Remove private component", task="hsm.remove_private")
+)
+DELETE_OBJECT = register(changing(name="hsm.delete-object", label="Delete security object", task="hsm.delete_object"))
+MAKING_KINDS = (GENERATE_OBJECT, IMPORT_OBJECT, ROTATE_OBJECT)
+OBJECT_KINDS = (*MAKING_KINDS, PERMIT_OBJECT, REMOVE_PRIVATE, DELETE_OBJECT)
+RECONCILE_OBJECTS = register_periodic(
+    JobKind(
+        name="hsm.reconcile-objects",
+        label="Look for unsettled security objects",
+        task="hsm.reconcile_objects",
+        time_limit_s=TIME_LIMIT_S,
+        lease_s=LEASE_S,
+        on_lost=OnLost.RETRY,
+        housekeeping=True,
+    ),
+    every_s=60,
 )

@@ -6,25 +6,43 @@ from console.activity import log
 from console.activity.models import Outcome
 from console.jobs.running import Run, job_task
 from console.lib.errors import RefusedError
+from console.servers.current import current
 from hsm import check, forgetting, rebinding, tokens
 from hsm.actions import Action
+from hsm.browsing import exporting
 from hsm.connections import health, testing
+from hsm.device.objects import Operation
 from hsm.groups import clientpairs, deletion
 from hsm.jobs import (
     CHECK,
     CHECK_CONNECTIONS,
     DELETE_GROUP,
+    DELETE_OBJECT,
     EXPIRE_USES,
+    EXPORT_OBJECTS,
     FOLLOW_PIN,
+    GENERATE_OBJECT,
+    IMPORT_OBJECT,
     LIST_TOKENS,
+    PERMIT_OBJECT,
     REBIND,
+    RECONCILE_OBJECTS,
     RELEASE,
+    REMOVE_PRIVATE,
+    ROTATE_OBJECT,
+    SYNC,
+    SYNC_DUE,
     TAKE_CLIENT_PAIR,
     TEST_CONNECTIONS,
     TEST_DRAFT,
     USE_KEY,
 )
+from hsm.models.groups import Group
 from hsm.models.tokens import TokenBinding
+from hsm.objects import changing, making, reconciler
+from hsm.objects.forgetting import forget
+from hsm.objects.permissions import OPERATIONS
+from hsm.syncing import periodic, running
 from hsm.use import asking, using
 from settings_store import values
 
@@ -129,3 +147,76 @@ def delete_group(run: Run) -> str:
 def check_connections(_run: Run) -> str:
     """Look after connections in the background."""
     return health.check_due()
+
+
+@job_task(GENERATE_OBJECT)
+def generate_object(run: Run) -> str:
+    """Make a key."""
+    return _make(run, "is generated")
+
+
+@job_task(IMPORT_OBJECT)
+def import_object(run: Run) -> str:
+    """Import a key; its material is forgotten, however this attempt ends."""
+    try:
+        return _make(run, "is imported")
+    finally:
+        forget(run.job.subject_id)
+
+
+@job_task(ROTATE_OBJECT)
+def rotate_object(run: Run) -> str:
+    """Make the successor of a key."""
+    return _make(run, "is made and has taken over the name")
+
+
+def _make(run: Run, what: str) -> str:
+    made = making.make(run.job.subject_id, actor=run.actor)
+    run.result |= {"object": str(made.key.pk), "served by": made.served_by}
+    return making.outcome(made.key, what)
+
+
+@job_task(PERMIT_OBJECT)
+def permit_object(run: Run) -> str:
+    """Change the permissions of a key in its device, then of its virtual key."""
+    wanted = frozenset(Operation(value) for value in run.job.param(OPERATIONS))
+    return changing.permit(run.job, wanted, actor=run.actor)
+
+
+@job_task(REMOVE_PRIVATE)
+def remove_private(run: Run) -> str:
+    """Destroy the private component of a key in its device."""
+    return changing.remove_private(run.job, actor=run.actor)
+
+
+@job_task(DELETE_OBJECT)
+def delete_object(run: Run) -> str:
+    """Destroy a key in its device, then delete its row."""
+    return changing.destroy(run.job, actor=run.actor)
+
+
+@job_task(RECONCILE_OBJECTS)
+def reconcile_objects(_run: Run) -> str:
+    """Look after keys whose work was interrupted."""
+    return reconciler.reconcile(current())
+
+
+@job_task(SYNC)
+def sync_keys(run: Run) -> str:
+    """Sync the keys of a group with its HSM."""
+    return running.sync(Group.objects.get(pk=run.job.subject_id), run=run)
+
+
+@job_task(SYNC_DUE)
+def sync_due(_run: Run) -> str:
+    """Queue the syncs of groups that have an interval, and take away what lost ones wrote ahead."""
+    server = current()
+    periodic.clear(server)
+    started = periodic.start_due(server)
+    return f"{started} syncs begun." if started else "No sync is due."
+
+
+@job_task(EXPORT_OBJECTS)
+def export_objects(run: Run) -> str:
+    """Write security objects to a file that the page of exports offers."""
+    return exporting.export(run)

@@ -1,9 +1,12 @@
 """What keys the console makes and imports: types, sizes and what each can be permitted to do, as data. Pure."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from hsm.device.base import KeySpec
-from hsm.device.objects import KeyFamily, Operation, operations_of, ordered
+from hsm.device.objects import Operation, operations_of, ordered
+
+MOST_BYTES = 64 * 1024  # of a key that is imported
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,18 @@ def words(spec: KeySpec) -> str:
     return f"{kind.ckk} {kind.sizes[spec]}"
 
 
-def family_of(spec: KeySpec) -> KeyFamily:
-    """Return the class family of a kind of key."""
-    return KeyFamily.SECRET_KEY if spec.is_aes else KeyFamily.KEY_PAIR
+class Spelling(StrEnum):
+    """How a secret key is written down. A key pair says it itself: PEM or DER."""
+
+    HEX = "hex"
+    BASE64 = "base64"
+    RAW = "raw"
+
+
+# Which field of the form an import's fault belongs to, by its code; every other code belongs to the form.
+FIELDS = {
+    **dict.fromkeys(("passphrase-missing", "passphrase-wrong", "passphrase-not-needed"), "passphrase"),
+    **dict.fromkeys(("not-readable", "wrong-length", "wrong-kind", "weak-key", "not-consistent", "curve"), "value"),
+    **dict.fromkeys(("rsa-size", "rsa-exponent", "rsa-small-factor", "rsa-roca", "rsa-close-primes"), "value"),
+    **dict.fromkeys(("KEY_WEAK", "MATERIAL_INVALID", "already-here"), "value"),
+}
