@@ -24,7 +24,7 @@ def start_due(server: Server) -> int:
         if last and clock.now() - last.created_at < timedelta(hours=group.sync_every_h or 1):
             continue
         try:
-            requests.sync(group, actor=Actor.system(planned_by=BY_PLAN))
+            requests.begin(group, actor=Actor.system(planned_by=BY_PLAN))
         except ConsoleError:  # no connection, or a sync that just began: the next round looks again
             continue
         started += 1

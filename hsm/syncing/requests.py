@@ -11,10 +11,17 @@ from console.lib.errors import ConflictError, RefusedError
 from hsm.actions import Action
 from hsm.jobs import SYNC
 from hsm.models.groups import Group
+from hsm.refusals import recorded
+
+
+def sync(group: Group, *, actor: Actor) -> Job:
+    """Queue a sync of the group's keys, as `begin` does, and record a refusal."""
+    with recorded(Action.SYNC_REQUESTED, group.subject, actor=actor):
+        return begin(group, actor=actor)
 
 
 @transaction.atomic
-def sync(group: Group, *, actor: Actor) -> Job:
+def begin(group: Group, *, actor: Actor) -> Job:
     """Queue a sync of the group's keys.
 
     Raises RefusedError for a group that has nothing to sync with, ConflictError while another sync is under way:

@@ -11,7 +11,7 @@ from django.db.models import Q
 from hsm.device.objects import KeyFamily, ObjectRecord, Operation
 from hsm.models.groups import Group
 from hsm.models.objects import ObjectState, Origin, SecurityObject, Tombstone
-from hsm.objects.record import hsm_columns, key_columns, operation_values, public_columns
+from hsm.objects.record import hsm_columns, public_columns, values
 from hsm.scan import Address, Rule, ScanOption, rule
 from hsm.syncing import facts
 from hsm.syncing.facts import Facts
@@ -107,12 +107,16 @@ def _new(group: Group, one: Addition, grave: Tombstone | None, now: datetime) ->
         group=group,
         name=grave.name if grave else label or f"Key {record.key_id.hex()[:16]}",
         label=label,
-        operations=operation_values(record),
+        operations=values(record.operations),
         origin=grave.origin if grave else Origin.FOUND,
         state=ObjectState.INCOMING,
         created_at=now,
         created_by=FOUND_BY,
-        **key_columns(record),
+        family=record.family.value,
+        spec=record.spec.value if record.spec else "",
+        key_type=record.key_type,
+        bits=record.bits,
+        key_id=record.key_id.hex(),
     )
     _take_facts(row, record, now)
     return row
