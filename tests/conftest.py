@@ -9,11 +9,14 @@
 | `run_jobs()` | runs the queued jobs here and now, through the real claim; returns them |
 | `softhsm` | makes real SoftHSM2 tokens and looks at them with pkcs11-tool |
 | `broker` | a real Valkey server |
+| `gateway` | starts real HSM gateways, with real TLS, on free ports; they can be killed, frozen and revived |
 | `workers` | real workers and beats on the test's database and `broker`, which can be killed and started |
 """
 
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
 from tests.fixtures import flushing
@@ -25,8 +28,14 @@ pytest_plugins = [
     "tests.fixtures.softhsm",
     "tests.fixtures.processes",
     "tests.fixtures.browser",
+    "tests.fixtures.gateway",
     "tests.fixtures.groups",
 ]
+
+
+# How long an example takes says more about the machine than about the code.
+hypothesis_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,100 @@
+"""Connections that do not wait for ever: a request has to arrive whole in time, and an answer has to be taken.
+
+gunicorn's threads read with blocking sockets, so a client that sends a byte now and then would hold a thread as long
+as it likes. It calls `setblocking(True)` when it starts on a request: from then on the time runs.
+"""
+
+import errno
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+REQUEST_S = 10.0
+ANSWER_S = 30.0
+
+
+class _Patience:
+    settimeout: Callable[[float | None], None]
+    _until = 0.0
+
+    def setblocking(self, flag: bool, /) -> None:
+        """Start on a request, or put the connection aside."""
+        if flag:
+            self.wait(REQUEST_S)
+        else:
+            self.settimeout(0.0)
+
+    def wait(self, limit_s: float) -> None:
+        """Give the other side this long from now on."""
+        self._until = time.monotonic() + limit_s
+        self.settimeout(limit_s)
+
+    @contextmanager
+    def in_time(self) -> Iterator[None]:
+        """Give the other side what is left of its time."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise _too_slow()
+        self.settimeout(left)
+        try:
+            yield
+        except TimeoutError as error:
+            raise _too_slow() from error
+
+
+class PatientSocket(_Patience, socket.socket):
+    """A connection in clear."""
+
+    def do_handshake(self) -> None:
+        """There is none; gunicorn asks for one on every connection."""
+
+    def recv(self, *arguments: Any) -> bytes:
+        """Read, in the time of the request."""
+        with self.in_time():
+            return super().recv(*arguments)
+
+    def sendall(self, *arguments: Any) -> None:
+        """Write, in the time of an answer."""
+        self.wait(ANSWER_S)
+        with self.in_time():
+            super().sendall(*arguments)
+
+
+class PatientTlsSocket(_Patience, ssl.SSLSocket):
+    """A connection inside TLS. The handshake is part of the first request."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Shake hands, in the time of the request."""
+        with self.in_time():
+            super().do_handshake(block)
+
+    def recv(self, *arguments: Any) -> bytes:
+        """Read, in the time of the request."""
+        with self.in_time():
+            return super().recv(*arguments)
+
+    def sendall(self, *arguments: Any) -> None:
+        """Write, in the time of an answer; it is made of `send`."""
+        self.wait(ANSWER_S)
+        super().sendall(*arguments)
+
+    def send(self, *arguments: Any) -> int:
+        """Write a part."""
+        with self.in_time():
+            return super().send(*arguments)
+
+
+def has_left(connection: socket.socket) -> bool:
+    """Say whether the client closed its side: nobody waits for the answer."""
+    poller = select.poll()
+    poller.register(connection.fileno(), select.POLLRDHUP | select.POLLHUP | select.POLLERR)
+    return bool(poller.poll(0))
+
+
+def _too_slow() -> ConnectionResetError:
+    # gunicorn takes this one for a client that went away, which is what it should do with it.
+    return ConnectionResetError(errno.ECONNRESET, "The client was too slow.")

@@ -1,0 +1,42 @@
+"""gunicorn's gthread worker, made fit to stand in the open without a proxy before it.
+
+A connection that says nothing holds no thread; a lingering close happens in the thread of its connection instead of
+the loop that accepts all of them; and the health ports have threads of their own, so that a load balancer gets its
+answer while every other thread waits for the HSM.
+"""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from gunicorn.workers import gthread
+
+HEALTH_THREADS = 4
+
+
+class GatewayWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """One process; `health_ports` is set before it is started."""
+
+    health_ports: tuple[int, ...] = ()
+
+    def init_process(self) -> None:
+        """Run until the end."""
+        self.health_pool = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
+        super().init_process()
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Give the connection to a thread once there is something to read."""
+        if not conn.initialized and not conn.data_ready:
+            silent: Future[object] = Future()
+            silent.set_result(gthread._DEFER)  # noqa: SLF001 - what handle() returns for a silent client, 5 s later
+            self.finish_request(conn, silent)
+            return
+        pool = self.health_pool if conn.server[1] in self.health_ports else self.tpool
+        work = pool.submit(self.handle, conn)
+        work.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
+
+    def handle(self, conn: Any) -> Any:
+        """Handle one request, and close the connection here when that was the last one."""
+        outcome = super().handle(conn)
+        if not outcome:
+            conn.close(graceful=True)
+        return outcome
