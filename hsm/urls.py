@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from hsm.views import members, use
+from hsm.views import browsing, connections, groups, members, sync, use
 from hsm.views import tokens as views
 
 app_name = "hsm"
@@ -20,4 +20,12 @@ urlpatterns = [
     path("groups/<uuid:group_id>/members/<uuid:user_id>/remove/", members.remove, name="member-remove"),
     path("objects/<uuid:object_id>/use/", use.use, name="object-use"),
     path("objects/<uuid:object_id>/use/<uuid:use_id>/", use.result, name="object-use-result"),
+    path("groups/<uuid:group_id>/sync/", sync.sync, name="sync"),
+    path("groups/<uuid:group_id>/sync/card/", sync.sync_card, name="sync-card"),
+    path("groups/<uuid:group_id>/deleted-keys/", sync.list_tombstones, name="tombstones"),
+    path("groups/<uuid:group_id>/deleted-keys/import/", sync.import_again, name="tombstone-import"),
+    path("sync/<uuid:job_id>/", sync.report, name="sync-report"),
+    path("objects/", browsing.objects, name="objects"),
+    path("objects/export/", browsing.export, name="objects-export"),
+    path("objects/export/<uuid:job_id>/", browsing.download, name="objects-download"),
 ]

@@ -56,6 +56,14 @@ NAMES: dict[tuple[Capability, bool], str] = {
         hsm:members
         hsm:object-use
         hsm:object-use-result
+        hsm:objects
+        hsm:objects-download
+        hsm:objects-export
+        hsm:sync
+        hsm:sync-card
+        hsm:sync-report
+        hsm:tombstone-import
+        hsm:tombstones
         jobs:card
         jobs:detail
         mfa_index
