@@ -14,6 +14,8 @@ from hsm.device.base import Device, Pin
 from hsm.device.envelopes import SealingOpener
 from hsm.device.local import LocalStore
 from hsm.device.opening import open_token
+from tests.fixtures.gateway import Gateways
+from tests.hsm.device.sites import Site
 from tests.hsm.device.tokens import SOFTHSM, TokenFarm
 from tests.shim import faulty
 from tests.shim.faulty import FaultyModule
@@ -79,9 +81,20 @@ def key_id() -> bytes:
     return secrets.token_bytes(16)
 
 
-@pytest.fixture(scope="module", params=["local", *MODULES])
+@pytest.fixture(scope="session")
+def gateway_site(shared_farm: TokenFarm) -> Iterator[Site]:
+    """Start a gateway before a token of its own, for tests that only add keys of random ids."""
+    with folder() as place, Gateways(place / "gateways") as gateways:
+        yield Site.make(shared_farm, gateways, "conformance gateway")
+
+
+@pytest.fixture(scope="module", params=["local", *MODULES, "gateway", "group"])
 def device(request: pytest.FixtureRequest, shared_farm: TokenFarm) -> Iterator[Device]:
     """Every place that a key can live in."""
+    if request.param in ("gateway", "group"):
+        site: Site = request.getfixturevalue("gateway_site")
+        yield site.device() if request.param == "gateway" else site.group_behind_a_dead_member()
+        return
     if request.param == "local":
         with folder() as place:
             yield LocalStore.create(place / "pki.db", SealingOpener(lambda: Pin(bytes(32)))).device()

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.hsm.device.certificates import Certified
+from tests.fixtures.certificates import Authority, Issued
 
 Behaviour = Callable[["Exchange"], None]
 
@@ -78,9 +78,9 @@ class FakePeer:
 @contextmanager
 def fake_peer(
     behaviour: Behaviour,
-    certified: Certified,
+    certified: Issued,
     *,
-    client_ca: Certified | None = None,
+    client_ca: Authority | None = None,
     host: str = "127.0.0.1",
     version: ssl.TLSVersion | None = None,
     suites: str = "",

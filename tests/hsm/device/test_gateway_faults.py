@@ -17,11 +17,12 @@ from hsm.device.gateway import GatewayDevice
 from hsm.device.gateway import test as try_connection
 from hsm.device.gatewaycalls import GatewayAddress, close_links
 from hsm.device.objects import KeyFamily, Operation
-from tests.hsm.device.certificates import Authority, Certified, self_signed
+from tests.fixtures.certificates import Authority, Issued, self_signed
 from tests.hsm.device.fakepeer import Exchange, FakePeer, HangUp, fake_peer
 
 PIN = Pin("13572468")
 DEADLINE_S = 20.0
+DAY = timedelta(days=1)
 SHORT_S = 1.0  # for what ends at its deadline only
 SIGNS = frozenset({Operation.SIGN, Operation.VERIFY})
 TOKEN = wire.TokenPart(
@@ -50,15 +51,17 @@ def authority() -> Authority:
 
 
 @pytest.fixture(scope="module")
-def leaf(authority: Authority) -> Certified:
-    return authority.issue("gateway", "127.0.0.1", "localhost")
+def leaf(authority: Authority) -> Issued:
+    return authority.issue("gateway", ["127.0.0.1", "localhost"])
 
 
-def address_of(peer: FakePeer, authority: Certified, **changes: Any) -> GatewayAddress:
+def address_of(peer: FakePeer, authority: Authority | Issued, **changes: Any) -> GatewayAddress:
     return GatewayAddress(**{"host": "127.0.0.1", "port": peer.port, "slot": 1, "ca_pem": authority.pem, **changes})
 
 
-def device_of(peer: FakePeer, authority: Certified, deadline_s: float = DEADLINE_S, **changes: Any) -> GatewayDevice:
+def device_of(
+    peer: FakePeer, authority: Authority | Issued, deadline_s: float = DEADLINE_S, **changes: Any
+) -> GatewayDevice:
     return GatewayDevice(address_of(peer, authority, **changes), PIN, "1", deadline_s)
 
 
@@ -151,7 +154,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("behaviour", "code"), FAULTS.values(), ids=FAULTS)
-def test_a_bad_peer(authority: Authority, leaf: Certified, behaviour: Callable[[Exchange], None], code: str) -> None:
+def test_a_bad_peer(authority: Authority, leaf: Issued, behaviour: Callable[[Exchange], None], code: str) -> None:
     with fake_peer(behaviour, leaf) as peer:
         device = device_of(peer, authority, limit_of(code))
         began = time.monotonic()
@@ -169,7 +172,7 @@ def test_a_bad_peer(authority: Authority, leaf: Certified, behaviour: Callable[[
 
 @pytest.mark.parametrize(("behaviour", "code"), FAULTS.values(), ids=FAULTS)
 def test_a_bad_answer_to_a_creation_leaves_the_outcome_open(
-    authority: Authority, leaf: Certified, behaviour: Callable[[Exchange], None], code: str
+    authority: Authority, leaf: Issued, behaviour: Callable[[Exchange], None], code: str
 ) -> None:
     if code == "GATEWAY_VERSION":
         code = "GATEWAY_GARBAGE"  # it is no answer to this operation
@@ -179,12 +182,12 @@ def test_a_bad_answer_to_a_creation_leaves_the_outcome_open(
     assert len(peer.requests) == 1
 
 
-def test_a_deadline_is_an_error_of_its_own_class(authority: Authority, leaf: Certified) -> None:
+def test_a_deadline_is_an_error_of_its_own_class(authority: Authority, leaf: Issued) -> None:
     with fake_peer(nothing_for_ever, leaf) as peer, pytest.raises(DeadlineError):
         device_of(peer, authority, SHORT_S).token()
 
 
-def test_the_gateway_hears_less_than_the_deadline(authority: Authority, leaf: Certified) -> None:
+def test_the_gateway_hears_less_than_the_deadline(authority: Authority, leaf: Issued) -> None:
     with fake_peer(good, leaf) as peer:
         device_of(peer, authority).token()
     request = wire.decode(peer.requests[0].partition(b"\r\n\r\n")[2], wire.Token)
@@ -195,7 +198,7 @@ def test_the_gateway_hears_less_than_the_deadline(authority: Authority, leaf: Ce
 # Connections that are kept
 
 
-def test_a_connection_is_kept(authority: Authority, leaf: Certified) -> None:
+def test_a_connection_is_kept(authority: Authority, leaf: Issued) -> None:
     with fake_peer(good, leaf) as peer:
         for _ in range(5):
             device_of(peer, authority).token()
@@ -217,7 +220,7 @@ class HangsUpLater:
         exchange.answer(self.body)
 
 
-def test_a_kept_connection_that_dies_under_a_request_is_replaced(authority: Authority, leaf: Certified) -> None:
+def test_a_kept_connection_that_dies_under_a_request_is_replaced(authority: Authority, leaf: Issued) -> None:
     with fake_peer(HangsUpLater(1, GOOD), leaf) as peer:
         device = device_of(peer, authority)
         device.token()
@@ -225,7 +228,7 @@ def test_a_kept_connection_that_dies_under_a_request_is_replaced(authority: Auth
         assert (peer.connections, len(peer.requests)) == (2, 3)
 
 
-def test_a_creation_that_dies_with_a_kept_connection_is_not_sent_again(authority: Authority, leaf: Certified) -> None:
+def test_a_creation_that_dies_with_a_kept_connection_is_not_sent_again(authority: Authority, leaf: Issued) -> None:
     with fake_peer(HangsUpLater(1, GOOD), leaf) as peer:
         device = device_of(peer, authority)
         device.token()
@@ -235,7 +238,7 @@ def test_a_creation_that_dies_with_a_kept_connection_is_not_sent_again(authority
         assert len(peer.requests) == 2
 
 
-def test_a_kept_connection_that_the_gateway_closed_is_not_used(authority: Authority, leaf: Certified) -> None:
+def test_a_kept_connection_that_the_gateway_closed_is_not_used(authority: Authority, leaf: Issued) -> None:
     def once(exchange: Exchange) -> None:
         exchange.answer(GOOD)
         raise HangUp
@@ -282,7 +285,7 @@ def wait_for_close(device: GatewayDevice) -> None:
 def test_validate_host(
     authority: Authority, host: str, common_name: str, san: tuple[str, ...], code: str
 ) -> None:  # GRP-18
-    with fake_peer(good, authority.issue(common_name, *san)) as peer:
+    with fake_peer(good, authority.issue(common_name, san)) as peer:
         device = device_of(peer, authority, host=host)
         if not code:
             assert device.token().label == "hsm"
@@ -295,40 +298,40 @@ def test_validate_host(
 
 
 def test_ipv6(authority: Authority) -> None:  # GRP-05
-    with fake_peer(good, authority.issue("gateway", "::1"), host="::1") as peer:
+    with fake_peer(good, authority.issue("gateway", ["::1"]), host="::1") as peer:
         assert device_of(peer, authority, host="::1").token().label == "hsm"
         assert device_of(peer, authority, host="[::1]").token().label == "hsm"
 
 
 def test_an_expired_certificate(authority: Authority) -> None:
-    with fake_peer(good, authority.issue("gateway", "127.0.0.1", ends=timedelta(days=-1))) as peer:
+    with fake_peer(good, authority.issue("gateway", ["127.0.0.1"], begins=-2 * DAY, lasts=-DAY)) as peer:
         check_refused(device_of(peer, authority), "GATEWAY_TLS_EXPIRED", peer)
 
 
-def test_another_ca_is_not_trusted(leaf: Certified) -> None:  # GRP-14
+def test_another_ca_is_not_trusted(leaf: Issued) -> None:  # GRP-14
     with fake_peer(good, leaf) as peer:
         check_refused(device_of(peer, Authority("Another CA")), "GATEWAY_TLS_UNTRUSTED", peer)
 
 
-def test_without_a_custom_ca_the_system_decides(authority: Authority, leaf: Certified) -> None:  # GRP-13
+def test_without_a_custom_ca_the_system_decides(authority: Authority, leaf: Issued) -> None:  # GRP-13
     with fake_peer(good, leaf) as peer:
         check_refused(device_of(peer, authority, ca_pem=None), "GATEWAY_TLS_UNTRUSTED", peer)
 
 
 def test_a_self_signed_certificate_needs_itself_as_custom_ca(authority: Authority) -> None:  # AMB-37
-    own = self_signed("gateway", "127.0.0.1")
+    own = self_signed("gateway", ["127.0.0.1"])
     with fake_peer(good, own) as peer:
         check_refused(device_of(peer, authority), "GATEWAY_TLS_UNTRUSTED", peer)
         assert device_of(peer, own).token().label == "hsm"
 
 
-def test_a_leaf_may_be_trusted_by_itself(leaf: Certified) -> None:
+def test_a_leaf_may_be_trusted_by_itself(leaf: Issued) -> None:
     with fake_peer(good, leaf) as peer:
         assert device_of(peer, leaf).token().label == "hsm"
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
-def test_a_client_certificate(authority: Authority, leaf: Certified, version: ssl.TLSVersion) -> None:  # GRP-17, GRP-49
+def test_a_client_certificate(authority: Authority, leaf: Issued, version: ssl.TLSVersion) -> None:  # GRP-17, GRP-49
     client, foreign = authority.issue("console"), Authority("Another CA").issue("console")
     with fake_peer(good, leaf, client_ca=authority, version=version) as peer:
         for mine in (None, foreign):
@@ -339,14 +342,13 @@ def test_a_client_certificate(authority: Authority, leaf: Certified, version: ss
         assert device_of(peer, authority, **as_client(client)).token().label == "hsm"
 
 
-@pytest.mark.parametrize("ends", [timedelta(days=-1)])
-def test_an_expired_client_certificate(authority: Authority, leaf: Certified, ends: timedelta) -> None:
-    client = authority.issue("console", ends=ends)
+def test_an_expired_client_certificate(authority: Authority, leaf: Issued) -> None:
+    client = authority.issue("console", begins=-2 * DAY, lasts=-DAY)
     with fake_peer(good, leaf, client_ca=authority) as peer:
         check_refused(device_of(peer, authority, **as_client(client)), "GATEWAY_CLIENT_CERT", peer)
 
 
-def as_client(mine: Certified | None) -> dict[str, Any]:
+def as_client(mine: Issued | None) -> dict[str, Any]:
     return {} if mine is None else {"client_cert_pem": mine.pem, "client_key": Pin(mine.key_pem)}
 
 
@@ -358,7 +360,7 @@ def check_refused(device: GatewayDevice, code: str, peer: FakePeer) -> None:
 
 
 @pytest.mark.parametrize("suite", ["ECDHE-ECDSA-AES256-SHA384", "ECDHE-ECDSA-AES128-SHA256"])
-def test_other_suites_are_refused(authority: Authority, leaf: Certified, suite: str) -> None:  # TLS-12
+def test_other_suites_are_refused(authority: Authority, leaf: Issued, suite: str) -> None:  # TLS-12
     with fake_peer(good, leaf, version=ssl.TLSVersion.TLSv1_2, suites=suite) as peer:
         check_refused(device_of(peer, authority), "GATEWAY_TLS", peer)
 
@@ -380,7 +382,7 @@ def test_other_suites_are_refused(authority: Authority, leaf: Certified, suite: 
     ids=str,
 )
 def test_what_cannot_be_an_address_or_a_certificate(
-    authority: Authority, leaf: Certified, changes: dict[str, Any]
+    authority: Authority, leaf: Issued, changes: dict[str, Any]
 ) -> None:
     with fake_peer(good, leaf) as peer:
         code = "GATEWAY_ADDRESS" if {"host", "port"} & set(changes) else "GATEWAY_TLS_SETTINGS"
@@ -388,7 +390,7 @@ def test_what_cannot_be_an_address_or_a_certificate(
         assert peer.connections == 0
 
 
-def test_a_key_of_another_certificate(authority: Authority, leaf: Certified) -> None:
+def test_a_key_of_another_certificate(authority: Authority, leaf: Issued) -> None:
     one, other = authority.issue("one"), authority.issue("other")
     with fake_peer(good, leaf) as peer:
         device = device_of(peer, authority, client_cert_pem=one.pem, client_key=Pin(other.key_pem))
@@ -404,7 +406,7 @@ def test_a_name_that_does_not_resolve(authority: Authority) -> None:
     assert caught.value.code == "GATEWAY_NAME"
 
 
-def test_a_port_on_which_nobody_listens(authority: Authority, leaf: Certified) -> None:
+def test_a_port_on_which_nobody_listens(authority: Authority, leaf: Issued) -> None:
     with fake_peer(good, leaf) as peer:
         pass
     began = time.monotonic()
@@ -441,9 +443,7 @@ def reports(
         ("DEADLINE", "504 Gateway Timeout"),
     ],
 )
-def test_a_reported_error_is_the_error_of_its_code(
-    authority: Authority, leaf: Certified, code: str, status: str
-) -> None:
+def test_a_reported_error_is_the_error_of_its_code(authority: Authority, leaf: Issued, code: str, status: str) -> None:
     with fake_peer(reports(code, status), leaf) as peer, pytest.raises(DeviceError) as caught:
         device_of(peer, authority).read(KeyFamily.KEY_PAIR, bytes(16))
     facts = CODES[code]
@@ -451,14 +451,14 @@ def test_a_reported_error_is_the_error_of_its_code(
     assert caught.value.message == "It says so."
 
 
-def test_a_vendors_own_code_is_kept(authority: Authority, leaf: Certified) -> None:
+def test_a_vendors_own_code_is_kept(authority: Authority, leaf: Issued) -> None:
     behaviour = reports("CKR_0x80000001", "503 Service Unavailable", error_class=ErrorClass.DEVICE)
     with fake_peer(behaviour, leaf) as peer, pytest.raises(DeviceError) as caught:
         device_of(peer, authority).token()
     assert (caught.value.code, caught.value.error_class) == ("CKR_0x80000001", ErrorClass.DEVICE)
 
 
-def test_a_refused_pin_is_sent_once(authority: Authority, leaf: Certified) -> None:
+def test_a_refused_pin_is_sent_once(authority: Authority, leaf: Issued) -> None:
     with fake_peer(reports("CKR_PIN_INCORRECT", "403 Forbidden"), leaf) as peer:
         for code in ("CKR_PIN_INCORRECT", "PIN_REJECTED_BEFORE", "PIN_REJECTED_BEFORE"):
             with pytest.raises(PinError) as caught:
@@ -470,14 +470,14 @@ def test_a_refused_pin_is_sent_once(authority: Authority, leaf: Certified) -> No
 
 
 @pytest.mark.parametrize(("pin", "code"), [(b"", "PIN_EMPTY"), (b"\xff", "PIN_NOT_TEXT"), (b"1" * 256, "PIN_LENGTH")])
-def test_a_pin_that_cannot_be_right_is_not_sent(authority: Authority, leaf: Certified, pin: bytes, code: str) -> None:
+def test_a_pin_that_cannot_be_right_is_not_sent(authority: Authority, leaf: Issued, pin: bytes, code: str) -> None:
     with fake_peer(good, leaf) as peer, pytest.raises(PinError) as caught:
         GatewayDevice(address_of(peer, authority), Pin(pin), "1", DEADLINE_S).token()
     assert (caught.value.code, peer.requests) == (code, [])
     assert "connection" in caught.value.next_step
 
 
-def test_a_key_that_is_there_comes_with_the_refusal(authority: Authority, leaf: Certified) -> None:
+def test_a_key_that_is_there_comes_with_the_refusal(authority: Authority, leaf: Issued) -> None:
     claims = wire.AttributesPart(
         sensitive=True, extractable=False, local=True, never_extractable=True, always_sensitive=True
     )
@@ -492,7 +492,7 @@ def test_a_key_that_is_there_comes_with_the_refusal(authority: Authority, leaf: 
     assert not caught.value.outcome_unknown
 
 
-def test_a_test_reports_what_is_there(authority: Authority, leaf: Certified) -> None:
+def test_a_test_reports_what_is_there(authority: Authority, leaf: Issued) -> None:
     with fake_peer(good, leaf) as peer:
         report = try_connection(address_of(peer, authority), PIN, "1")
     assert report.token.serial == "1"
