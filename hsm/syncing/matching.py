@@ -66,7 +66,7 @@ def match(objects: Sequence[ObjectRecord], known: Sequence[KnownKey]) -> Matched
             pairs.append((key, by_address.pop(key.address)))
         else:
             lost.append(key)
-    moved = _by_value([key for key in lost if key.settled], by_address.values())
+    moved = _unhindered(_by_value([key for key in lost if key.settled], by_address.values()), lost)
     found = {key.pk for key, _ in moved}
     for _, record in moved:
         del by_address[address(record)]
@@ -99,6 +99,17 @@ def _by_value(lost: Iterable[KnownKey], free: Iterable[ObjectRecord]) -> list[Pa
         lambda key: (key.family, key.fingerprint),
         lambda record: (record.family, fingerprint(record)),
     )
+
+
+def _unhindered(moved: list[Pair], lost: Sequence[KnownKey]) -> list[Pair]:
+    """Leave out moves to an address that a lost key keeps: two virtual keys cannot have one."""
+    while True:
+        moving = {key.pk for key, _ in moved}
+        kept = {key.address for key in lost if key.pk not in moving}
+        free = [pair for pair in moved if address(pair[1]) not in kept]
+        if len(free) == len(moved):
+            return free
+        moved = free
 
 
 def _only_ones(
