@@ -1,13 +1,12 @@
 """The members of a group: who belongs to it, and in which role (ROL-09)."""
 
 from dataclasses import dataclass
-from typing import cast
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -18,7 +17,8 @@ from console.lib.capability import Capability
 from console.lib.errors import InvalidError
 from hsm import members as membership
 from hsm.models.groups import Group, GroupRole
-from hsm.rights import Right, group_for, rights
+from hsm.rights import Right, rights
+from hsm.views.scope import actor_of, go, group_of, may_manage, user_of
 
 ROLE_DESCRIPTIONS = {
     GroupRole.ADMINISTRATOR: "manages the group: connections, policy, keys and members",
@@ -67,14 +67,13 @@ class AddForm(RoleForm):
 @access(Capability.SIGNED_IN)
 def members(request: HttpRequest, group_id: UUID) -> HttpResponse:
     """List the members of a group."""
-    user = _user(request)
-    group = group_for(user, group_id, Right.SEE)
+    group = group_of(request, group_id, Right.SEE)
     context = {
         "group": group,
         "tab": "members",
         "members": membership.of(group),
-        "may_manage": Right.MANAGE in rights(user, group),
-        "may_read": user.may(Capability.READ),
+        "may_manage": may_manage(request, group),
+        "may_read": user_of(request).may(Capability.READ),
         "descriptions": [(role.label, ROLE_DESCRIPTIONS[role]) for role in GroupRole],
     }
     return render(request, "hsm/members/members.html", context)
@@ -84,32 +83,30 @@ def members(request: HttpRequest, group_id: UUID) -> HttpResponse:
 @access(Capability.SIGNED_IN, recent=True)
 def add(request: HttpRequest, group_id: UUID) -> HttpResponse:
     """Add a user to the group."""
-    user = _user(request)
-    group = group_for(user, group_id, Right.MANAGE)
+    group = group_of(request, group_id, Right.MANAGE)
     form = AddForm(request.POST if request.method == "POST" else None, initial={"role": GroupRole.MEMBER})
     if form.is_valid():
         try:
             role = GroupRole(form.cleaned_data["role"])
-            member = membership.add(group, form.cleaned_data["username"], role, actor=user.actor)
+            member = membership.add(group, form.cleaned_data["username"], role, actor=actor_of(request))
         except InvalidError as error:
             form.add_error(error.field, error.message)
         else:
             return _done(request, group, f"{member.user.username} is now {role.label} of “{group.title}”.")
     ask = Ask(f"Add a member to {group.title}?", "Add Member", "user-plus", "The user sees the group at once.")
-    return _render(request, group, ask, form, _proposals(user, group))
+    return _render(request, group, ask, form, _proposals(user_of(request), group))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @access(Capability.SIGNED_IN, recent=True)
 def change_role(request: HttpRequest, group_id: UUID, user_id: UUID) -> HttpResponse:
     """Give a member another role."""
-    user = _user(request)
-    group = group_for(user, group_id, Right.MANAGE)
+    group = group_of(request, group_id, Right.MANAGE)
     member = membership.find(group, user_id)
     form = RoleForm(request.POST if request.method == "POST" else None, initial={"role": member.role})
     if form.is_valid():
         role = GroupRole(form.cleaned_data["role"])
-        membership.change_role(member, role, actor=user.actor)
+        membership.change_role(member, role, actor=actor_of(request))
         return _done(request, group, f"{member.user.username} is now {role.label} of “{group.title}”.")
     name = member.user.username
     ask = Ask(f"Change the role of {name}?", "Change Role", "user-cog", "It counts from the next request on.")
@@ -120,11 +117,10 @@ def change_role(request: HttpRequest, group_id: UUID, user_id: UUID) -> HttpResp
 @access(Capability.SIGNED_IN, recent=True)
 def remove(request: HttpRequest, group_id: UUID, user_id: UUID) -> HttpResponse:
     """End a membership."""
-    user = _user(request)
-    group = group_for(user, group_id, Right.MANAGE)
+    group = group_of(request, group_id, Right.MANAGE)
     member = membership.find(group, user_id)
     if request.method == "POST":
-        membership.remove(member, actor=user.actor)
+        membership.remove(member, actor=actor_of(request))
         return _done(request, group, f"{member.user.username} is no member of “{group.title}” any more.")
     name = member.user.username
     lead = f"{name} sees the group and its keys no longer, unless a role in the console allows it."
@@ -144,9 +140,8 @@ def _render(
 def _done(request: HttpRequest, group: Group, said: str) -> HttpResponse:
     """Go back to the members, or, for who is none any more, to the groups."""
     messages.success(request, said)
-    sees = Right.SEE in rights(_user(request), group)
-    url = reverse("hsm:members", args=[group.pk]) if sees else reverse("console:home")
-    return htmx.redirect(url) if htmx.wants_fragment(request) else redirect(url)
+    sees = Right.SEE in rights(user_of(request), group)
+    return go(request, reverse("hsm:members", args=[group.pk]) if sees else reverse("hsm:groups"))
 
 
 def _proposals(user: User, group: Group) -> list[str]:
@@ -155,7 +150,3 @@ def _proposals(user: User, group: Group) -> list[str]:
         return []
     others = User.objects.filter(is_active=True).exclude(group_memberships__group=group)
     return list(others.order_by("username").values_list("username", flat=True)[:MOST_PROPOSALS])
-
-
-def _user(request: HttpRequest) -> User:
-    return cast("User", request.user)  # AccessMiddleware lets nobody else through

@@ -4,7 +4,7 @@ import base64
 import binascii
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -28,6 +28,7 @@ from hsm.use import asking, enclosure
 from hsm.use.forms import UseForm
 from hsm.use.offers import Offer, offers
 from hsm.use.showing import shown
+from hsm.views.scope import user_of
 
 COOKIE = "keystead-key-use"
 
@@ -37,7 +38,7 @@ COOKIE = "keystead-key-use"
 @access(Capability.SIGNED_IN)
 def use(request: HttpRequest, object_id: UUID) -> HttpResponse:
     """Ask what is to be done with which data; then go to the page of the result."""
-    user = cast("User", request.user)  # AccessMiddleware lets nobody else through
+    user = user_of(request)
     key = object_for(user, object_id, Right.USE)
     offered = offers(key)
     chosen = _chosen(offered, request.GET.get("operation", ""))
@@ -83,7 +84,7 @@ def _to_result(key: SecurityObject, row: KeyUse, answer_key: Secret) -> HttpResp
 @access(Capability.SIGNED_IN)
 def result(request: HttpRequest, object_id: UUID, use_id: UUID) -> HttpResponse:
     """Show what came of it, to the user and browser that asked, for ten minutes."""
-    user = cast("User", request.user)
+    user = user_of(request)
     key = object_for(user, object_id, Right.USE)
     row = _row(key, use_id, user, clock.now())
     context: dict[str, Any] = {"key": key, "group": key.group, "use": row}

@@ -8,6 +8,7 @@ import pytest
 
 from console.lib import clock
 from console.servers.models import Server
+from hsm.connections.opening import open_group
 from hsm.device.base import KeySpec
 from hsm.device.objects import operations_of, ordered
 from hsm.models.groups import Group, GroupKind
@@ -44,5 +45,20 @@ def make_key(group: Group) -> MakeKey:
             "created_by": "alice",
         }
         return SecurityObject.objects.create(**(defaults | values))
+
+    return make
+
+
+@pytest.fixture
+def make_real_key(make_key: MakeKey, _tasks: None) -> MakeKey:
+    """Return a function that makes an active key with a real key behind it, where its group keeps its keys."""
+
+    def make(spec: KeySpec = KeySpec.EC_P256, **values: Any) -> SecurityObject:
+        key = make_key(spec, **values)
+        with open_group(key.group) as device:
+            record = device.generate(key.cka_id, spec, key.name, operations_of(spec))
+        key.spki_der = record.spki_der
+        key.save(update_fields=["spki_der"])
+        return key
 
     return make
