@@ -85,9 +85,9 @@ def new_salt() -> bytes:
     return secrets.token_bytes(SALT_BYTES)
 
 
-def new_data_key() -> bytes:
-    """Return a data key."""
-    return AESGCM.generate_key(KEY_BYTES * 8)
+def new_data_key(bits: int = KEY_BYTES * 8) -> bytes:
+    """Return an AES key."""
+    return AESGCM.generate_key(bits)
 
 
 def wrap(slot_key: bytes, data_key: bytes, *, slot_id: int, data_key_id: int) -> bytes:
@@ -100,13 +100,13 @@ def unwrap(slot_key: bytes, wrapped: bytes, *, slot_id: int, data_key_id: int) -
     return _open(slot_key, wrapped, _slot_data(slot_id, data_key_id))
 
 
-def enclose(data_key: bytes, private_key_der: bytes, *, key_id: bytes, version: int) -> bytes:
-    """Return nonce and envelope of a private key."""
-    return _seal(data_key, private_key_der, _key_data(key_id, version))
+def enclose(data_key: bytes, plain: bytes, *, key_id: bytes, version: int) -> bytes:
+    """Return nonce and envelope of a private key or a secret key."""
+    return _seal(data_key, plain, _key_data(key_id, version))
 
 
 def disclose(data_key: bytes, envelope: bytes, *, key_id: bytes, version: int) -> bytes | None:
-    """Return the private key (PKCS #8 DER), or None when the envelope is not what it should be."""
+    """Return the private key (PKCS #8 DER) or the secret key, or None when the envelope is not what it should be."""
     return _open(data_key, envelope, _key_data(key_id, version))
 
 

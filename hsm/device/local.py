@@ -17,21 +17,20 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from hsm.device import envelopes, keyring, rewrap, spki
-from hsm.device.base import KeyAttributes, KeyRecord
+from hsm.device import envelopes, keyring, rewrap, spki, storedkeys
+from hsm.device.base import KeyRecord, KeySpec
 from hsm.device.codes import error_for
 from hsm.device.envelopes import Opener, SlotKind
 from hsm.device.errors import StoreLockedError
 from hsm.device.localdevice import LocalDevice
+from hsm.device.objects import KeyFamily, ObjectRecord, Operation
 from hsm.device.rewrap import StoreState
-from hsm.device.storefile import StoreFile, creating, now_text
+from hsm.device.storedkeys import KeyRow
+from hsm.device.storefile import StoreFile, creating
 
 Unlock = Callable[[], Iterable[Opener]]
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-# The process that has the data key could hand a key out (it does so for ssl), and says so.
-ATTRIBUTES = KeyAttributes(
-    sensitive=False, extractable=True, local=True, never_extractable=False, always_sensitive=False
-)
+OWN_OPERATIONS = frozenset({Operation.SIGN, Operation.VERIFY})
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
@@ -121,45 +120,31 @@ class LocalStore:
         return str(serial)
 
     def add(self, key_id: bytes, private_key: PrivateKey, label: str) -> bytes:
-        """Keep a private key and return its SubjectPublicKeyInfo. Raises KeyExistsError, StoreError."""
-        plain = private_key.private_bytes(
-            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        spki_der = spki.spki_der(private_key.public_key())
-        with self._file.writing() as database:
-            if database.execute("SELECT 1 FROM envelope WHERE key_id = ?", (key_id,)).fetchone():
-                raise error_for("KEY_EXISTS")
-            current = keyring.current_data_key_id(database)
-            envelope = envelopes.enclose(self._data_key(database, current), plain, key_id=key_id, version=1)
-            row = (key_id, 1, current, envelope, label, spki_der, now_text())
-            database.execute("INSERT INTO envelope VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        return spki_der
+        """Keep a private key of the console's own and return its SubjectPublicKeyInfo.
+
+        Raises KeyExistsError, StoreError.
+        """
+        spec = spki.spec_of(private_key.public_key())
+        made = self._keep(_pair_row(key_id, spec, label, OWN_OPERATIONS, private_key), own=True)
+        return made.spki_der or b""
 
     def find(self, key_id: bytes) -> KeyRecord | None:
-        """Return what is known about a key, without opening it."""
+        """Return what is known about a key pair, without opening it."""
         with self._file.reading() as database:
-            row = database.execute("SELECT key_id, label, spki FROM envelope WHERE key_id = ?", (key_id,)).fetchone()
-        return _record(row) if row else None
+            found = storedkeys.find(database, KeyFamily.KEY_PAIR, key_id, own=True)
+        return storedkeys.key_record(found) if found else None
 
     def records(self) -> list[KeyRecord]:
-        """Return every key, without opening one."""
+        """Return every key pair of the console's own, without opening one."""
         with self._file.reading() as database:
-            return [_record(row) for row in database.execute("SELECT key_id, label, spki FROM envelope ORDER BY rowid")]
+            return [storedkeys.key_record(item) for item in storedkeys.find_all(database, own=True)]
 
     def private_key(self, key_id: bytes) -> PrivateKey:
         """Return a private key, for use in this process. Raises KeyMissingError, StoreError."""
-        with self._file.reading() as database:
-            row = database.execute(
-                "SELECT version, data_key_id, envelope FROM envelope WHERE key_id = ?", (key_id,)
-            ).fetchone()
-            if row is None:
-                raise error_for("KEY_MISSING")
-            version, data_key_id, envelope = row
-            data_key = self._data_key(database, data_key_id)
-        plain = envelopes.disclose(data_key, envelope, key_id=key_id, version=version)
-        if plain is None:
-            raise error_for("STORE_DAMAGED", detail=f"The envelope of key {key_id.hex()} does not open.")
-        key = serialization.load_der_private_key(plain, password=None)
+        try:
+            key = serialization.load_der_private_key(self._plain(KeyFamily.KEY_PAIR, key_id), password=None)
+        except ValueError as error:
+            raise error_for("STORE_DAMAGED") from error
         if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
             raise error_for("STORE_DAMAGED")
         return key
@@ -191,6 +176,98 @@ class LocalStore:
             database.execute("DELETE FROM envelope WHERE key_id = ?", (key_id,))
         self.clear_traces()
 
+    # Security objects
+
+    def keep_pair(
+        self,
+        key_id: bytes,
+        spec: KeySpec,
+        label: str,
+        operations: frozenset[Operation],
+        private_key: PrivateKey,
+        *,
+        imported: bool = False,
+    ) -> ObjectRecord:
+        """Keep a key pair of a group. Raises KeyExistsError, StoreError."""
+        return self._keep(_pair_row(key_id, spec, label, operations, private_key), imported=imported)
+
+    def keep_secret(
+        self,
+        key_id: bytes,
+        spec: KeySpec,
+        label: str,
+        operations: frozenset[Operation],
+        secret: bytes,
+        *,
+        imported: bool = False,
+    ) -> ObjectRecord:
+        """Keep a secret key of a group. Raises KeyExistsError, StoreError."""
+        row = KeyRow(key_id, KeyFamily.SECRET_KEY, spec, label, operations, b"", secret)
+        return self._keep(row, imported=imported)
+
+    def read(self, family: KeyFamily, key_id: bytes) -> ObjectRecord | None:
+        """Return what is known about a security object, without opening it."""
+        with self._file.reading() as database:
+            return storedkeys.find(database, family, key_id)
+
+    def read_all(self) -> list[ObjectRecord]:
+        """Return every security object, without opening one."""
+        with self._file.reading() as database:
+            return storedkeys.find_all(database, own=False)
+
+    def secret(self, key_id: bytes) -> bytes:
+        """Return a secret key, for use in this process. Raises KeyMissingError, StoreError."""
+        return self._plain(KeyFamily.SECRET_KEY, key_id)
+
+    def set_operations(self, family: KeyFamily, key_id: bytes, operations: frozenset[Operation]) -> None:
+        """Write down what a security object is permitted to do."""
+        with self._file.writing() as database:
+            storedkeys.set_operations(database, family, key_id, operations)
+
+    def remove_private(self, key_id: bytes) -> None:
+        """Remove the private half of a security object, and clear its traces as `remove` does."""
+        with self._file.writing() as database:
+            database.execute(
+                "UPDATE envelope SET envelope = x'' WHERE key_id = ? AND own = 0 AND spki <> x''", (key_id,)
+            )
+        self.clear_traces()
+
+    def remove_object(self, family: KeyFamily, key_id: bytes, spki_der: bytes | None) -> None:
+        """Remove a security object, as `remove` does. Raises DeviceError KEY_DIFFERS, with nothing removed."""
+        with self._file.writing() as database:
+            found = storedkeys.find(database, family, key_id)
+            if found and spki_der and found.spki_der and found.spki_der != spki_der:
+                raise error_for("KEY_DIFFERS")
+            database.execute("DELETE FROM envelope WHERE key_id = ? AND family = ? AND own = 0", (key_id, family.value))
+        self.clear_traces()
+
+    def _keep(self, row: KeyRow, *, own: bool = False, imported: bool = False) -> ObjectRecord:
+        with self._file.writing() as database:
+            if database.execute("SELECT 1 FROM envelope WHERE key_id = ?", (row.key_id,)).fetchone():
+                raise error_for("KEY_EXISTS")
+            current = keyring.current_data_key_id(database)
+            envelope = envelopes.enclose(self._data_key(database, current), row.plain, key_id=row.key_id, version=1)
+            storedkeys.insert(database, row, current, envelope, own=own, imported=imported)
+            kept = storedkeys.find(database, row.family, row.key_id, own=own)
+        if kept is None:
+            raise error_for("STORE_DAMAGED")
+        return kept
+
+    def _plain(self, family: KeyFamily, key_id: bytes) -> bytes:
+        with self._file.reading() as database:
+            row = database.execute(
+                "SELECT version, data_key_id, envelope FROM envelope WHERE key_id = ? AND family = ?",
+                (key_id, family.value),
+            ).fetchone()
+            if row is None or not row[2]:
+                raise error_for("KEY_MISSING")
+            version, data_key_id, envelope = row
+            data_key = self._data_key(database, data_key_id)
+        plain = envelopes.disclose(data_key, envelope, key_id=key_id, version=version)
+        if plain is None:
+            raise error_for("STORE_DAMAGED", detail=f"The envelope of key {key_id.hex()} does not open.")
+        return plain
+
     def _data_key(self, database: sqlite3.Connection, data_key_id: int) -> bytes:
         with self._lock:
             if data_key_id not in self._data_keys:
@@ -204,6 +281,10 @@ class LocalStore:
             self._data_keys = {}
 
 
-def _record(row: tuple[bytes, str, bytes]) -> KeyRecord:
-    key_id, label, spki_der = row
-    return KeyRecord(key_id, label, spki_der, has_private=True, has_public=True, attributes=ATTRIBUTES)
+def _pair_row(
+    key_id: bytes, spec: KeySpec | None, label: str, operations: frozenset[Operation], private_key: PrivateKey
+) -> KeyRow:
+    plain = private_key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return KeyRow(key_id, KeyFamily.KEY_PAIR, spec, label, operations, spki.spki_der(private_key.public_key()), plain)

@@ -116,10 +116,12 @@ def _encrypt_batch_again(database: sqlite3.Connection, opened: keyring.OpenSlot)
         "SELECT key_id, version, data_key_id, envelope FROM envelope WHERE data_key_id <> ? LIMIT ?", (current, BATCH)
     ).fetchall()
     for key_id, version, data_key_id, envelope in rows:
-        plain = envelopes.disclose(opened.data_keys[data_key_id], envelope, key_id=key_id, version=version)
-        if plain is None:
-            raise error_for("STORE_DAMAGED", detail=f"The envelope of key {key_id.hex()} does not open.")
-        again = envelopes.enclose(opened.data_keys[current], plain, key_id=key_id, version=version + 1)
+        again = b""  # as it was, when the private half was removed
+        if envelope:
+            plain = envelopes.disclose(opened.data_keys[data_key_id], envelope, key_id=key_id, version=version)
+            if plain is None:
+                raise error_for("STORE_DAMAGED", detail=f"The envelope of key {key_id.hex()} does not open.")
+            again = envelopes.enclose(opened.data_keys[current], plain, key_id=key_id, version=version + 1)
         database.execute(
             "UPDATE envelope SET version = ?, data_key_id = ?, envelope = ? WHERE key_id = ?",
             (version + 1, current, again, key_id),

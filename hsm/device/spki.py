@@ -117,6 +117,11 @@ def load(der: bytes) -> PublicKey:
     return key
 
 
+def is_ec(key: object) -> bool:
+    """Tell elliptic curves from RSA, for public and private keys."""
+    return isinstance(key, ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey)
+
+
 def natural_scheme(spec: KeySpec) -> SignatureScheme:
     """Return the scheme that a key of this kind is tested with."""
     return NATURAL_SCHEMES.get(spec, SignatureScheme.RSA_PKCS1V15_SHA256)

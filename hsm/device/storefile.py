@@ -18,14 +18,15 @@ from pathlib import Path
 
 from hsm.device.codes import error_for
 from hsm.device.errors import DeviceError
+from hsm.device.storeformat import bring_up_to_date
 
-FORMAT = 1
 BUSY_S = 30.0
 PURGE_S = 60.0
 # An attempt to empty the log keeps writers out while it waits for readers: the first waits for nobody, later ones do.
 PATIENCE_S = 1.0
 STEP_S = 0.05
 PAUSE_S = 0.2  # a writer who waits looks every 0.1 s
+# Of format 1; `storeformat` says what came later.
 SCHEMA = """
 CREATE TABLE store (
     id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL, serial TEXT NOT NULL, created_at TEXT NOT NULL
@@ -112,6 +113,7 @@ class StoreFile:
         self._check_file()
         try:
             with closing(_connect(self.path)) as database:
+                bring_up_to_date(database)
                 yield database
         except sqlite3.Error as error:
             raise store_error(error) from error
@@ -137,9 +139,9 @@ def creating(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(_connect(draft)) as database:
             database.execute("PRAGMA journal_mode=WAL")
             database.executescript(SCHEMA)
+            database.execute("INSERT INTO store VALUES (1, 1, ?, ?)", (secrets.token_hex(8), now_text()))
+            bring_up_to_date(database)
             database.execute("BEGIN IMMEDIATE")
-            identity = (FORMAT, secrets.token_hex(8), now_text())
-            database.execute("INSERT INTO store VALUES (1, ?, ?, ?)", identity)
             yield database
             database.execute("COMMIT")
         os.link(draft, path)  # unlike rename, it never replaces a file
