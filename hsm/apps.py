@@ -9,15 +9,24 @@ class HsmConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Tell the settings what lives by them, and say where a token is shown."""
-        from console import links
+        """Say which pages show what, who else sees it, and what the settings have to ask before they change."""
+        from console import home as console_home
+        from console import links, navigation
+        from console.accounts import sections
         from console.jobs import seeing
-        from hsm import rights
+        from hsm import home, rights
         from hsm.guard import HsmGuard
         from settings_store import guards
 
         guards.register(HsmGuard())
         links.register("binding", "hsm:binding")
+        links.register("group", "hsm:group")
+        links.register("connection", "hsm:connection")
+        for view in ("hsm:groups", "hsm:objects"):
+            navigation.show_also(view, home.in_menu)
+        sections.register(home.groups_of)
+        console_home.register_panel(32, home.groups)
+        console_home.register_step(7, home.first_group)
         seeing.register("group", rights.sees_group)
         seeing.register("connection", rights.sees_connection)
         seeing.register("security-object", rights.sees_object)

@@ -60,18 +60,20 @@ def module_path(text: str) -> str:
 
 
 def refuse_clash(entered: Entered, others: Iterable[Connection]) -> None:
-    """Raise RefusedError for a second way to one gateway: it speaks to one slot of its HSM (GRP-41, AMB-18)."""
-    if entered.kind != ConnectionKind.GATEWAY or not entered.address:
+    """Raise RefusedError for a way that is there already, and for another slot of one gateway (GRP-41, AMB-18)."""
+    if not (entered.address or entered.module_path):
         return
     for other in others:
-        if (other.kind, other.address, other.port) != (entered.kind, entered.address, entered.port):
+        if any(getattr(other, name) != value for name, value in entered.place().items() if name != "slot"):
             continue
         if other.slot == entered.slot:
             raise RefusedError(
                 f"The group has a connection to {other.name}, slot {shown(other.slot)} already. Nothing was saved.",
                 code="connection-twice",
-                next_step="Edit that connection, or enter another gateway.",
+                next_step="Edit that connection, or enter another place.",
             )
+        if entered.kind == ConnectionKind.MODULE:
+            continue  # one library may lead to several HSMs
         raise RefusedError(
             f"The group reaches slot {shown(other.slot)} through the gateway {other.name}. One gateway serves one slot "
             f"in a group, so slot {shown(entered.slot)} of it cannot be added. Nothing was saved.",

@@ -31,7 +31,12 @@ def open_group(group: Group) -> Iterator[ObjectDevice]:
             yield store.device()
         return
     connections = list(group.connections.select_related("group"))
-    usable = [one for one in connections if not _is_obstructed(one)]
+    # A slot that was renumbered may have become that of another connection: then the two are one.
+    by_name: dict[str, Connection] = {}
+    for one in connections:
+        if not _is_obstructed(one):
+            by_name.setdefault(member_name(one), one)
+    usable = list(by_name.values())
     if not usable:
         raise no_connection(group)
     notes = Notes(usable)

@@ -53,13 +53,14 @@ def test_the_next_connection_serves_when_the_first_one_leads_nowhere(
 
 
 def test_a_wrong_pin_is_tried_once_and_the_next_connection_serves(
-    module_group: Callable[..., Group], token: Token
+    module_group: Callable[..., Group], token: Token, softhsm: SoftHsm
 ) -> None:
+    standby = softhsm.token("standby")
     group = module_group(token, pin="9999")
-    add_connection(group, by_module(token))
+    add_connection(group, by_module(standby))
     for _ in range(2):
         with open_group(group) as device:
-            assert device.probe().serial == token.serial
+            assert device.probe().serial == standby.serial
     first = group.connections.all()[0]
     assert first.pin_rejected_version == first.pin_version
     assert first.fault_code == "CKR_PIN_INCORRECT"

@@ -1,0 +1,48 @@
+"""Who asks, and for which group: what the views of groups and connections have in common."""
+
+from typing import cast
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from console.accounts.models import User
+from console.lib import htmx
+from console.lib.actor import Actor
+from console.lib.errors import NotFoundError
+from hsm.models.groups import Connection, Group
+from hsm.rights import Right, group_for, rights
+
+
+def user_of(request: HttpRequest) -> User:
+    """Return who is signed in; AccessMiddleware lets nobody else through."""
+    return cast("User", request.user)
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return who does it, for the log."""
+    return user_of(request).actor
+
+
+def group_of(request: HttpRequest, group_id: UUID, right: Right) -> Group:
+    """Return a group in which the user has the right; raises what `hsm.rights` does."""
+    return group_for(user_of(request), group_id, right)
+
+
+def connection_of(request: HttpRequest, connection_id: UUID, right: Right) -> Connection:
+    """Return a connection of a group in which the user has the right."""
+    found = Connection.objects.select_related("group").filter(pk=connection_id).first()
+    if found is None:
+        raise NotFoundError("There is no such connection any more.", next_step="Open the group again.")
+    group_of(request, found.group_id, right)
+    return found
+
+
+def may_manage(request: HttpRequest, group: Group) -> bool:
+    """Whether the user may change the group."""
+    return Right.MANAGE in rights(user_of(request), group)
+
+
+def go(request: HttpRequest, url: str) -> HttpResponse:
+    """Go to a page, from a form or from a dialog."""
+    return htmx.redirect(url) if htmx.wants_fragment(request) else redirect(url)
