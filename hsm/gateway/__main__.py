@@ -56,14 +56,6 @@ def prepare(config: Config) -> Gateway:
         log.warning(warning)
     if config.is_open:
         log.warning(OPEN)
-    log.info(
-        "Serving %s on %s: port %d (HTTPS), health on %d (HTTPS) and %d (HTTP)",
-        config.module,
-        config.address,
-        ports.api,
-        ports.health_https,
-        ports.health_http,
-    )
     return Gateway(config, listeners=listeners, ports=ports, doors=doors, ledger=ledger, slots=slots)
 
 

@@ -115,6 +115,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "proc_name": "keystead-hmg",
             "logconfig_dict": LOGGING,
             "post_fork": _start_alone,
+            "post_worker_init": lambda _worker: self._say_serving(),
             "worker_exit": _end_hosts,
             "on_exit": lambda _server: log.info("Stopped"),
         }
@@ -130,6 +131,16 @@ class Gateway(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             health=Health(self._config.module, self._slots, pins),
             operations=Operations(is_open=self._config.is_open),
             health_ports=self._ports.health,
+        )
+
+    def _say_serving(self) -> None:
+        log.info(
+            "Serving %s on %s: port %d (HTTPS), health on %d (HTTPS) and %d (HTTP)",
+            self._config.module,
+            self._config.address,
+            self._ports.api,
+            self._ports.health_https,
+            self._ports.health_http,
         )
 
 

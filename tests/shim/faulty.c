@@ -31,7 +31,7 @@ typedef word (*function)(word, word, word, word, word, word, word, word);
   X(16, C_GetOperationState) X(17, C_SetOperationState) X(18, C_Login) X(19, C_Logout) X(20, C_CreateObject) \
   X(21, C_CopyObject) X(22, C_DestroyObject) X(23, C_GetObjectSize) X(24, C_GetAttributeValue) \
   X(25, C_SetAttributeValue) X(26, C_FindObjectsInit) X(27, C_FindObjects) X(28, C_FindObjectsFinal) \
-  X(42, C_SignInit) X(43, C_Sign) X(58, C_GenerateKey) X(59, C_GenerateKeyPair)
+  X(42, C_SignInit) X(43, C_Sign) X(58, C_GenerateKey) X(59, C_GenerateKeyPair) X(64, C_GenerateRandom)
 #define COUNT 68
 
 struct function_list {
