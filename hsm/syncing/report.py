@@ -1,7 +1,8 @@
 """What a sync did, as its job keeps it: counts of everything, and the first names of each kind. Bounded, no secrets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from hsm.device.base import TokenInfo
 from hsm.device.objects import Listing, ObjectRecord
@@ -10,7 +11,8 @@ from hsm.syncing.plan import Plan
 
 NAMES_KEPT = 100
 # What stays true while the HSM does not change, so that a sync that found nothing new still tells it.
-STANDING = ("still_missing", "skipped", "outside", "unmatched")
+STANDING = ("skipped", "outside", "unmatched")
+Missing = tuple[UUID, str, str]  # a virtual key's row, name, and CKA_ID in hex
 
 
 def of(plan: Plan, listing: Listing, scan: str) -> dict[str, Any]:
@@ -50,12 +52,13 @@ def of(plan: Plan, listing: Listing, scan: str) -> dict[str, Any]:
     }
 
 
-def repeated(last: dict[str, Any], listing: Listing, scan: str) -> dict[str, Any]:
-    """Return the report of a sync that found the listing of the last report again."""
-    counts = {name: number if name in STANDING else 0 for name, number in last["counts"].items()}
+def repeated(last: dict[str, Any], listing: Listing, scan: str, missing: Sequence[Missing]) -> dict[str, Any]:
+    """Return the report of a sync that found the listing of the last report again; `missing` are known to be so."""
+    standing = {name: (last["counts"][name], last[name]) for name in STANDING}
+    standing["still_missing"] = (len(missing), [_missing(*one) for one in missing[:NAMES_KEPT]])
     return {
-        "counts": counts,
-        **{name: last[name] if name in STANDING else [] for name in counts},
+        "counts": {name: standing.get(name, (0, []))[0] for name in last["counts"]},
+        **{name: standing.get(name, (0, []))[1] for name in last["counts"]},
         **_about(listing.token, listing.digest, scan),
         "keys": last["keys"],
         "unchanged": True,
@@ -84,6 +87,10 @@ def message(report: dict[str, Any]) -> str:
 
 def _line(record: ObjectRecord, name: str = "") -> dict[str, str]:
     return {"name": name or shown(record.label) or "(no label)", "what": f"CKA_ID {record.key_id.hex()}"}
+
+
+def _missing(pk: UUID, name: str, key_id_hex: str) -> dict[str, str]:
+    return {"name": name, "id": str(pk), "what": f"CKA_ID {key_id_hex}"}
 
 
 def _about(token: TokenInfo, digest: str, scan: str) -> dict[str, Any]:

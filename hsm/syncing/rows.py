@@ -63,6 +63,12 @@ def vanished(keys: list[KnownKey], earlier: Before) -> frozenset[Address]:
     return earlier.addresses - {key.address for key in keys}
 
 
+def missing(group: Group) -> list[tuple[UUID, str, str]]:
+    """Return row, name and CKA_ID (hex) of the virtual keys that are known to be missing, by name."""
+    rows = SecurityObject.objects.filter(KNOWN, group=group, missing_since__isnull=False).order_by("name", "pk")
+    return list(rows.values_list("pk", "name", "key_id"))
+
+
 def tombstones(group: Group) -> list[Buried]:
     """Return the group's tombstones."""
     return [

@@ -34,7 +34,7 @@ def sync(group: Group, *, run: Run) -> str:
     last = _last_report(group)
     listing = _read(group, run, known_digest=group.synced_digest if last else "")
     if last and listing.unchanged:
-        run.result |= report.repeated(last, listing, group.scan)
+        run.result |= report.repeated(last, listing, group.scan, rows.missing(group))
         _close(group, run, listing, at=now, left=0)
         return report.message(run.result)
     graves = rows.tombstones(group)
