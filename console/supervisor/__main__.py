@@ -77,13 +77,13 @@ def start(supervisor: Supervisor, run: Run, server_name: str) -> None:
     softhsm.prepare(run.state)
     if run.has_own_broker:
         supervisor.start(broker_plan(run))
-        supervisor.wait_until(lambda: broker.answers(run.state, run.ports["broker"]), "broker", within_s=30)
+        supervisor.wait_until(lambda: broker.answers(run.state, run.ports["broker"]), "broker", within_s=120)
     for argv in preparation.steps(run):
         supervisor.run_once(Plan("setup", argv, worker_environment(run), stop_within_s=10))
         preparation.note(run, argv)
     # The web alone first: on a small machine the first page is there before the worker has loaded.
     supervisor.start(web_plan(run))
-    supervisor.wait_until(lambda: is_live(run), "web", within_s=60)
+    supervisor.wait_until(lambda: is_live(run), "web", within_s=180)
     supervisor.start(worker_plan(run, server_name))
     supervisor.start(beat_plan(run))
     announce(run)

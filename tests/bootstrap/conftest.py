@@ -54,7 +54,7 @@ class Console:
     def run_id(self) -> str:
         return str(self.state.recall("last")["run"])
 
-    def start(self, within_s: float = 60.0) -> None:
+    def start(self, within_s: float = 240.0) -> None:
         """Start it without a terminal and wait for its address."""
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
@@ -80,13 +80,13 @@ class Console:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=600,
             check=False,
         )
 
     def get(self, path: str = "/health/live") -> int:
         """Return the status of a page, 0 when nothing answers."""
-        connection = http.client.HTTPConnection("localhost", self.port, timeout=10)
+        connection = http.client.HTTPConnection("localhost", self.port, timeout=60)
         try:
             connection.request("GET", path)
             return connection.getresponse().status
@@ -107,7 +107,7 @@ class Console:
         """Send a signal to the started process alone, and return its exit status."""
         assert self.process
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(180)
 
 
 @pytest.fixture(scope="session")
@@ -164,6 +164,6 @@ def console(checkout: Path, tmp_path: Path, database: dict[str, str]) -> Iterato
 def started(console: Console) -> Console:
     """Give a console that answers, with every process up."""
     # The very first start of the session makes .venv as well.
-    console.start(within_s=240)
+    console.start(within_s=600)
     wait_for(lambda: all(console.processes(name) for name in STOP_ORDER), what="all processes")
     return console

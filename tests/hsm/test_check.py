@@ -116,7 +116,7 @@ def test_a_module_that_hangs_on_load_is_given_up(
 ) -> None:
     body = "#include <unistd.h>\n__attribute__((constructor)) void up(void) { for (;;) pause(); }"
     put("HSMModulePath", crashing_library(tmp_path, body))
-    monkeypatch.setattr(opening, "read_module", partial(opening.read_module, deadline_s=1.0))
+    monkeypatch.setattr(opening, "read_module", partial(opening.read_module, deadline_s=3.0))
     line = bad(run_check(run_jobs))
     assert line["name"] == "Load the module"
     assert line["code"] == "DEADLINE"

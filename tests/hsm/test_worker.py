@@ -13,10 +13,10 @@ from tests.hsm.conftest import ALICE, Put
 @pytest.mark.slow
 def test_a_worker_checks_the_integration(token: Token, workers: Workers, integrated: Token, put: Put) -> None:
     workers.worker()  # after `token`: its environment leads to the tokens
-    job = workers.wait(requests.check(actor=ALICE), within_s=60)
+    job = workers.wait(requests.check(actor=ALICE))
     assert job.state == State.SUCCEEDED, job.message
     assert job.result["ok"], job.result
     put("Keys.Root.HSMPassword", "9999")
-    job = workers.wait(requests.check(actor=ALICE), within_s=60)
+    job = workers.wait(requests.check(actor=ALICE))
     assert not job.result["ok"]
     assert PinTrial.objects.filter(state=PinState.REJECTED).count() == 1

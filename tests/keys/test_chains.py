@@ -33,7 +33,7 @@ def openssl_verify(
             "-attime", str(int(at.timestamp())), "-CAfile", pem(tmp / "anchor.pem", anchor), *chain, *extra,
             pem(tmp / "leaf.pem", leaf),
         ],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     return done.stdout + done.stderr
 

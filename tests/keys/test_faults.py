@@ -41,7 +41,7 @@ def module(library: Path, tmp_path: Path, softhsm: Any, monkeypatch: pytest.Monk
     for name, value in made.environment.items():
         monkeypatch.setenv(name, value)
     real = opening.open_token
-    monkeypatch.setattr(opening, "open_token", lambda path, **given: real(path, **{**given, "deadline_s": 2}))
+    monkeypatch.setattr(opening, "open_token", lambda path, **given: real(path, **{**given, "deadline_s": 4}))
     opening.close_all()
     yield made
     made.behave()

@@ -48,7 +48,7 @@ def run_killed(server: Server, var_dir: Path) -> Callable[[Job, str, str], None]
         }
         argv = [sys.executable, "-m", "tests.keys.killed", str(job.pk), point, when]
         done = subprocess.run(
-            argv, env=environment, cwd=BASE_DIR, capture_output=True, text=True, timeout=120, check=False
+            argv, env=environment, cwd=BASE_DIR, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == -signal.SIGKILL, done.stderr
 

@@ -141,13 +141,13 @@ def test_due_while_worker_and_broker_are_down_then_two_of_each(
     workers.worker("worker-2")
     workers.beat("beat-1")
     workers.beat("beat-2")
-    workers.wait(job, within_s=90)
+    workers.wait(job)
 
     def is_destroyed() -> bool:
         old.refresh_from_db()
         return old.destroyed_at is not None
 
-    wait_for(is_destroyed, within_s=60, what="the destruction of the private key")
+    wait_for(is_destroyed, what="the destruction of the private key")
     assert (job.state, old.state) == (State.SUCCEEDED, RootState.REVOKED)
     assert job.attempts == 1
     assert Entry.objects.filter(action=Action.ROOT_REVOKED).count() == 1

@@ -137,7 +137,7 @@ def test_a_database_that_is_not_migrated_is_named(tmp_path: Path) -> None:
     given = ("--module", "/m.so", "--token-name", "old", "--pin-file", "/dev/null", "--key-id", "00" * 16)
     done = subprocess.run(
         [sys.executable, "manage.py", COMMAND, *given],
-        env=environment, cwd=BASE_DIR, capture_output=True, text=True, check=False, timeout=120,
+        env=environment, cwd=BASE_DIR, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 1
     assert "Run migrate first" in done.stderr

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from playwright.sync_api import Locator, Page, expect
 
 PASSWORD = "correct horse battery staple"
-JOB_MS = 60_000
+JOB_MS = 180_000
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Administrator:
     troubles: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(60_000)
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
         self.page.on("console", self._note)
 

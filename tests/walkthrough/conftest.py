@@ -28,7 +28,7 @@ def fresh(checkout: Path, tmp_path: Path) -> Iterator[Console]:
     shutil.rmtree(checkout / "var", ignore_errors=True)
     with own_database(f"keystead_walk_{secrets.token_hex(4)}") as environment:
         console = Console(checkout, tmp_path / "output", environment)
-        console.start(within_s=240)
+        console.start(within_s=600)
         yield console
         if console.process and console.process.poll() is None:
             console.signal(signal.SIGTERM)

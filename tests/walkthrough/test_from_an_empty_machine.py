@@ -77,7 +77,7 @@ def test_a_root_is_made_on_the_token_and_the_old_one_revoked(
 def _verify_the_log(admin: Administrator) -> None:
     admin.go("/activity/verify/")
     admin.page.get_by_role("button", name="Verify now").click()
-    expect(admin.page.locator("#verification")).to_contain_text("Intact", timeout=60_000)
+    expect(admin.page.locator("#verification")).to_contain_text("Intact", timeout=180_000)
 
 
 def _look_as_auditor(admin: Administrator, open_browser: Callable[..., Administrator]) -> None:
@@ -142,5 +142,5 @@ def test_the_keys_move_to_another_token_and_back(admin: Administrator, hsm: Soft
 
     admin.go("/keys/hsm-integration/step/verify/")
     admin.page.locator("main").get_by_role("button", name="Verify", exact=True).click()
-    expect(admin.page.locator("ul.checks li.ok").first).to_be_visible(timeout=60_000)
+    expect(admin.page.locator("ul.checks li.ok").first).to_be_visible(timeout=180_000)
     expect(admin.page.locator("ul.checks li.bad")).to_have_count(0)

@@ -24,7 +24,7 @@ def test_it_keeps_its_data_when_it_is_killed(broker: Broker) -> None:
     with redis.Redis.from_url(broker.url) as client:
         client.set("kept", "value")
         client.execute_command("BGREWRITEAOF")
-        client.execute_command("WAITAOF", 1, 0, 5000)
+        client.execute_command("WAITAOF", 1, 0, 60_000)
     broker.kill()
     assert not embedded.answers(broker.state, broker.port)
     broker.start()

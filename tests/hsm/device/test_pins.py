@@ -43,7 +43,7 @@ def refused(module: FaultyModule, token: Token, environment: dict[str, str]) -> 
                 serial=token.serial,
                 pin=Pin(pin),
                 pin_version=version,
-                deadline_s=2,
+                deadline_s=4,
                 environment=environment,
             ),
         ):

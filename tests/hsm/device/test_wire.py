@@ -77,7 +77,7 @@ def test_a_frame_that_is_too_large_is_not_read(ends: tuple[wire.Channel, socket.
     channel, other = ends
     other.sendall(wire.LENGTH.pack(wire.MAX_FRAME_BYTES + 1))
     with pytest.raises(wire.ProtocolError):
-        channel.receive_reply(time.monotonic() + 1)
+        channel.receive_reply(time.monotonic() + 10)
 
 
 def test_a_message_that_is_too_large_is_not_sent(ends: tuple[wire.Channel, socket.socket]) -> None:
@@ -106,4 +106,4 @@ def test_a_closed_end_is_noticed(ends: tuple[wire.Channel, socket.socket]) -> No
     with pytest.raises(EOFError):
         channel.send(wire.Done())
     with pytest.raises(EOFError):
-        channel.receive_reply(time.monotonic() + 1)
+        channel.receive_reply(time.monotonic() + 10)

@@ -151,7 +151,7 @@ def test_one_state_while_others_write(server: Server) -> None:
     with database.snapshot():
         writer = threading.Thread(target=write)
         writer.start()
-        writer.join(timeout=15)
+        writer.join(timeout=120)
         dumped = b"".join(database.dump())
     assert seen
     assert b'"earlier"' in dumped

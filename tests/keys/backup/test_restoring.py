@@ -84,7 +84,7 @@ def machine(folder: Path, **changes: str) -> dict[str, str]:
 def manage(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "ignore", "manage.py", *arguments],
-        env=environment, cwd=env.BASE_DIR, capture_output=True, text=True, check=False, timeout=120,
+        env=environment, cwd=env.BASE_DIR, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def test_into_an_empty_machine(
 
     signed = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", SIGN],
-        env=environment, cwd=env.BASE_DIR, capture_output=True, text=True, check=True, timeout=120,
+        env=environment, cwd=env.BASE_DIR, capture_output=True, text=True, check=True, timeout=300,
     ).stdout.splitlines()  # fmt: skip
     fingerprints = (model.objects.values_list("fingerprint", flat=True) for model in (Root, Subordinate))
     expected = {fingerprint for found in fingerprints for fingerprint in found}
