@@ -30,6 +30,8 @@ pytest_plugins = [
     "tests.fixtures.browser",
     "tests.fixtures.gateway",
     "tests.fixtures.groups",
+    "tests.fixtures.longestfirst",
+    "tests.fixtures.onlydatabase",
 ]
 
 

@@ -1,4 +1,4 @@
-"""`./run test`: the checks, then every test on SQLite, then every test on a PostgreSQL made for it.
+"""`./run test`: the checks, then every test on SQLite, then those that a database decides on a PostgreSQL made for it.
 
 `--quick` leaves out the PostgreSQL leg and what is marked slow. With arguments for pytest only those tests run, on
 the database that DATABASE_URL names (SQLite without it), and no checks. Standard library only.
@@ -26,8 +26,9 @@ CHECKS = {
     "migrations": (sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"),
 }
 
-# One process for each core, a file at a time: tests of one file share what is dear to make.
-PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+# One process for each core, a file at a time: tests of one file share what is dear to make. The order is that of
+# tests.fixtures.longestfirst; xdist's own, by the number of tests, would begin with the shortest.
+PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def main(arguments: list[str]) -> int:
@@ -43,7 +44,7 @@ def main(arguments: list[str]) -> int:
     statuses = [pytest("SQLite", [*PARALLEL, *(("-m", "not slow") if is_quick else ())], {"DATABASE_URL": None})]
     if not is_quick:
         with postgres.cluster() as url:
-            statuses.append(pytest("PostgreSQL", PARALLEL, {"DATABASE_URL": url}))
+            statuses.append(pytest("PostgreSQL", (*PARALLEL, "--only-database"), {"DATABASE_URL": url}))
     print(f"{time.monotonic() - began:.0f} s in all; exit status by leg: {statuses}", flush=True)
     return int(any(statuses))
 

@@ -21,7 +21,7 @@ from console.lib.secret import Secret
 from tests.browser.judging import axe, no_sideways_scroll, one_heading, shots, silent
 from tests.fixtures.users import ACTOR, PASSWORD
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("server")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database, pytest.mark.usefixtures("server")]
 
 OpenPage = Callable[..., Page]
 

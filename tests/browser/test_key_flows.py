@@ -10,7 +10,7 @@ from keys.models.root import Root, RootState
 from tests.browser.conftest import OpenPage
 from tests.browser.world import World
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 RunJobs = Callable[..., list[Job]]
 

@@ -19,7 +19,7 @@ from console.lib.subject import Subject
 from console.servers.models import Server
 from tests.browser.judging import axe, silent
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 OpenPage = Callable[..., Page]
 SUBJECT = Subject("activity-log", "", "Activity log")

@@ -15,6 +15,8 @@ from tests.browser.conftest import OpenPage
 from tests.browser.routes import addresses, is_dialog, is_page, routes
 from tests.browser.world import World
 
+pytestmark = pytest.mark.one_database
+
 ROUTES = tuple(routes())
 AREAS = sorted({route.area for route in ROUTES})
 TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)

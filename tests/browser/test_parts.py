@@ -12,8 +12,10 @@ from console.servers.models import Server
 from tests.browser import judging
 from tests.browser.conftest import OpenPage
 
+pytestmark = pytest.mark.one_database
+
 SCREENS = [("light", judging.DESKTOP), ("dark", judging.DESKTOP), ("light", judging.PHONE)]
-TOAST_GOES_MS = 12_000
+TOAST_GOES_MS = 60_000
 
 
 @pytest.fixture(autouse=True)

@@ -15,9 +15,9 @@ from tests.browser import judging
 from tests.browser.conftest import OpenPage
 from tests.fixtures.softhsm import SoftHsm, Token
 
+pytestmark = pytest.mark.one_database
+
 RunJobs = Callable[..., list[Job]]
-# Two polls of a job's card, and the page it refreshes, on a machine that has other work.
-expect.set_options(timeout=15_000)
 
 
 @pytest.fixture
