@@ -74,6 +74,13 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "Hardware Security",
+        (
+            Entry("Groups", "cpu", "hsm:groups"),
+            Entry("Security Objects", "lock", "hsm:objects"),
+        ),
+    ),
+    (
         "Audit",
         (
             Entry("All activity", "history", "activity:list"),

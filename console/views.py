@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from console import health, help_pages, support
 from console import home as registry
+from console.accounts import sections
 from console.accounts.models import User
 from console.activity import log
 from console.jobs import queue
@@ -21,6 +22,7 @@ from console.lib.errors import NotFoundError, RefusedError
 from console.lib.passive import passive
 from console.lib.themes import COOKIE, THEMES
 from console.servers.current import current
+from hsm.rights import sees_a_group
 
 YEAR_S = 365 * 24 * 3600
 BUNDLES_SHOWN = 10
@@ -30,8 +32,10 @@ BUNDLES_SHOWN = 10
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Show Environment Status to who may read, and to everybody else what they can do."""
-    if not _user(request).may(Capability.READ):
-        return render(request, "home/no_role.html")
+    user = _user(request)
+    if not user.may(Capability.READ):
+        mine = sections.sections(user, viewer=user) if sees_a_group(user) else []
+        return render(request, "home/no_role.html", {"sections": mine})
     steps = registry.steps(request)
     context = {"panels": registry.panels(request), "steps": steps, "steps_done": sum(step.done for step in steps)}
     return render(request, "home/home.html", context)

@@ -22,6 +22,7 @@ class HsmConfig(AppConfig):
         links.register("binding", "hsm:binding")
         links.register("group", "hsm:group")
         links.register("connection", "hsm:connection")
+        links.register("security-object", "hsm:object")
         for view in ("hsm:groups", "hsm:objects"):
             navigation.show_also(view, home.in_menu)
         sections.register(home.groups_of)

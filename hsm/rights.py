@@ -3,12 +3,12 @@
 import uuid
 from enum import StrEnum
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from console.accounts.models import User
 from console.lib.capability import Capability
 from console.lib.errors import NotFoundError, RightMissingError
-from console.servers.current import current
 from hsm.models.groups import Connection, Group, GroupRole
 from hsm.models.objects import SecurityObject
 
@@ -42,7 +42,7 @@ def rights(user: User, group: Group) -> frozenset[Right]:
 
 def visible_groups(user: User) -> QuerySet[Group]:
     """Return the groups of this server that the user may see."""
-    groups = Group.objects.filter(server=current(), deleted_at__isnull=True)
+    groups = Group.objects.filter(server__fqdn=settings.SERVER_NAME, deleted_at__isnull=True)
     if user.may(Capability.READ):
         return groups
     if not user.is_active:

@@ -47,6 +47,7 @@ def test_home_shows_every_panel_with_its_state_in_words(admin_client: Client, se
         "Clients",
         "Root keys",
         "HSM",
+        "HSM groups",
         "Key store pki.db",
         "Background jobs",
         "Activity log",
@@ -63,12 +64,13 @@ def test_an_empty_console_names_the_first_steps(admin_client: Client, server: Se
     for title in (
         "Integrate an HSM",
         "Create a root key",
+        "Create a group",
         "Make a backup",
         "Add a second administrator",
         "Verify the activity log",
     ):
         assert title in page
-    assert "0 of 5 done" in page
+    assert "0 of 6 done" in page
 
 
 def test_the_first_steps_go_away(admin_client: Client, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
