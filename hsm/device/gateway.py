@@ -68,18 +68,22 @@ test.__test__ = False  # type: ignore[attr-defined]
 
 
 class GatewayDevice:
-    """Implements `ObjectDevice` and `SelfTesting`. May be used by several threads."""
+    """Implements `ObjectDevice` and `SelfTesting`. May be used by several threads.
+
+    `is_open` says whether the gateway asks nobody for a client certificate; None before it was asked anything.
+    """
 
     def __init__(
         self, address: GatewayAddress, pin: SecretLike, pin_version: str, deadline_s: float = DEADLINE_S
     ) -> None:
+        self.is_open: bool | None = None
         self._calls = GatewayCalls(address, pin, pin_version, deadline_s)
 
     # The Device port
 
     def token(self) -> TokenInfo:
         """Log in, and return the token."""
-        return wire.token_info(self._calls.ask("token", wire.Token, wire.TokenAnswer).token)
+        return self._token(self._calls.ask("token", wire.Token, wire.TokenAnswer))
 
     def generate_key_pair(self, key_id: bytes, spec: KeySpec, label: str) -> bytes:
         """Make a key pair that signs, and return its SubjectPublicKeyInfo."""
@@ -184,7 +188,10 @@ class GatewayDevice:
 
     def probe(self) -> TokenInfo:
         """Prove that gateway and token serve, or fail soon."""
-        answer = self._calls.ask("probe", wire.Probe, wire.TokenAnswer, at_most_s=PROBE_S)
+        return self._token(self._calls.ask("probe", wire.Probe, wire.TokenAnswer, at_most_s=PROBE_S))
+
+    def _token(self, answer: wire.TokenAnswer) -> TokenInfo:
+        self.is_open = answer.is_open
         return wire.token_info(answer.token)
 
     def _key(self, answer: wire.KeyAnswer) -> ObjectRecord:

@@ -53,6 +53,19 @@ NAMES: dict[tuple[Capability, bool], str] = {
         console:help
         console:help-page
         console:home
+        hsm:connection
+        hsm:connection-move
+        hsm:connection-new
+        hsm:connection-test
+        hsm:draft-test
+        hsm:group
+        hsm:group-edit
+        hsm:group-hsm
+        hsm:group-scan
+        hsm:group-states
+        hsm:group-test
+        hsm:group-trust
+        hsm:groups
         hsm:members
         hsm:object-use
         hsm:object-use-result
@@ -61,6 +74,7 @@ NAMES: dict[tuple[Capability, bool], str] = {
         hsm:objects-export
         hsm:sync
         hsm:sync-card
+        hsm:sync-interval
         hsm:sync-report
         hsm:tombstone-import
         hsm:tombstones
@@ -74,6 +88,9 @@ NAMES: dict[tuple[Capability, bool], str] = {
     """,
     (Capability.SIGNED_IN, True): """
         account_change_password
+        hsm:connection-delete
+        hsm:group-delete
+        hsm:group-policy
         hsm:member-add
         hsm:member-remove
         hsm:member-role
@@ -137,6 +154,7 @@ NAMES: dict[tuple[Capability, bool], str] = {
     """,
     (Capability.MANAGE_HSM, False): """
         hsm:check
+        hsm:group-new
         hsm:rebind
         hsm:tokens
         keys:integration-disable
