@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from hsm.views import browsing, connections, groups, members, sync, use
+from hsm.views import browsing, connections, groups, members, newobject, objects, sync, use
 from hsm.views import tokens as views
 
 app_name = "hsm"
@@ -35,9 +35,22 @@ urlpatterns = [
     path("groups/<uuid:group_id>/members/add/", members.add, name="member-add"),
     path("groups/<uuid:group_id>/members/<uuid:user_id>/role/", members.change_role, name="member-role"),
     path("groups/<uuid:group_id>/members/<uuid:user_id>/remove/", members.remove, name="member-remove"),
+    path("objects/new/", newobject.new, name="object-new"),
+    path("objects/<uuid:object_id>/", objects.detail, name="object"),
+    path("objects/<uuid:object_id>/import/", newobject.correct, name="object-import"),
+    path("objects/<uuid:object_id>/attributes/", objects.show_attributes, name="object-attributes"),
+    path("objects/<uuid:object_id>/tags/", objects.change_tags, name="object-tags"),
+    path("objects/<uuid:object_id>/permissions/", objects.change_permissions, name="object-permissions"),
+    path("objects/<uuid:object_id>/deactivate/", objects.deactivate, name="object-deactivate"),
+    path("objects/<uuid:object_id>/activate/", objects.activate, name="object-activate"),
+    path("objects/<uuid:object_id>/rotate/", objects.rotate, name="object-rotate"),
+    path("objects/<uuid:object_id>/remove-private/", objects.remove_private, name="object-remove-private"),
+    path("objects/<uuid:object_id>/delete/", objects.delete, name="object-delete"),
+    path("objects/<uuid:object_id>/public-key/", objects.public_key, name="object-public-key"),
     path("objects/<uuid:object_id>/use/", use.use, name="object-use"),
     path("objects/<uuid:object_id>/use/<uuid:use_id>/", use.result, name="object-use-result"),
     path("groups/<uuid:group_id>/sync/", sync.sync, name="sync"),
+    path("groups/<uuid:group_id>/sync/interval/", sync.sync_interval, name="sync-interval"),
     path("groups/<uuid:group_id>/sync/card/", sync.sync_card, name="sync-card"),
     path("groups/<uuid:group_id>/deleted-keys/", sync.list_tombstones, name="tombstones"),
     path("groups/<uuid:group_id>/deleted-keys/import/", sync.import_again, name="tombstone-import"),

@@ -1,7 +1,5 @@
 """Deactivate a key, and activate it again. No policy takes this to the device (SOB-24)."""
 
-from django.db import transaction
-
 from console.activity import log
 from console.lib import clock
 from console.lib.actor import Actor
@@ -11,7 +9,7 @@ from hsm.models.objects import SecurityObject
 from hsm.objects import asking
 
 
-@transaction.atomic
+@asking.change(Action.OBJECT_DEACTIVATED)
 def deactivate(key: SecurityObject, *, actor: Actor) -> None:
     """Have every use of the key refused from now on; raises ConflictError when it is deactivated already."""
     fresh = asking.lock(key)
@@ -21,7 +19,7 @@ def deactivate(key: SecurityObject, *, actor: Actor) -> None:
     log.append(Action.OBJECT_DEACTIVATED, fresh.subject, actor=actor, details={"key id": fresh.key_id})
 
 
-@transaction.atomic
+@asking.change(Action.OBJECT_ACTIVATED)
 def activate(key: SecurityObject, *, actor: Actor) -> None:
     """Let the key be used again as its permissions say; raises ConflictError when it is not deactivated."""
     fresh = asking.lock(key)

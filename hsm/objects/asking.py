@@ -1,7 +1,10 @@
 """What every request for a change has in common: one at a time for each key, and the job that does it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from django.db import transaction
 
 from console.activity import log
 from console.activity.models import Outcome
@@ -14,8 +17,27 @@ from hsm.actions import Action
 from hsm.jobs import OBJECT_KINDS
 from hsm.models.objects import ObjectState, SecurityObject
 from hsm.objects.errors import BusyError
+from hsm.refusals import recorded
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_Verb = Callable[Concatenate[SecurityObject, _P], _T]
 ACTIVE_ONLY = (ObjectState.ACTIVE,)
+
+
+def change(action: Action) -> Callable[[_Verb[_P, _T]], _Verb[_P, _T]]:
+    """Make a verb one transaction, with a refusal of it recorded under that action outside of it."""
+
+    def bind(verb: _Verb[_P, _T]) -> _Verb[_P, _T]:
+        @wraps(verb)
+        def bound(key: SecurityObject, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+            actor: Any = kwargs["actor"]
+            with recorded(action, key.subject, actor=actor), transaction.atomic():
+                return verb(key, *args, **kwargs)
+
+        return bound
+
+    return bind
 
 
 def lock(key: SecurityObject, states: Sequence[ObjectState] = ACTIVE_ONLY) -> SecurityObject:

@@ -11,12 +11,13 @@ MOST_BYTES = 64 * 1024  # of a key that is imported
 
 @dataclass(frozen=True)
 class KeyType:
-    """A type that the form offers. `default` are the permissions that are ticked first."""
+    """A type that the form offers. `preferred` and `default` are chosen first."""
 
     name: str
     label: str
     ckk: str  # CKK_ name without its prefix
     sizes: dict[KeySpec, str]
+    preferred: KeySpec
     default: frozenset[Operation]
 
     @property
@@ -33,6 +34,7 @@ TYPES: dict[str, KeyType] = {
             "AES",
             "AES",
             {KeySpec.AES_128: "128 bits", KeySpec.AES_192: "192 bits", KeySpec.AES_256: "256 bits"},
+            KeySpec.AES_256,
             frozenset({Operation.ENCRYPT, Operation.DECRYPT}),
         ),
         KeyType(
@@ -40,6 +42,7 @@ TYPES: dict[str, KeyType] = {
             "RSA",
             "RSA",
             {KeySpec.RSA_2048: "2048 bits", KeySpec.RSA_3072: "3072 bits", KeySpec.RSA_4096: "4096 bits"},
+            KeySpec.RSA_3072,
             frozenset({Operation.SIGN, Operation.VERIFY}),
         ),
         KeyType(
@@ -47,6 +50,7 @@ TYPES: dict[str, KeyType] = {
             "Elliptic curve (EC)",
             "EC",
             {KeySpec.EC_P256: "P-256", KeySpec.EC_P384: "P-384", KeySpec.EC_P521: "P-521"},
+            KeySpec.EC_P256,
             frozenset({Operation.SIGN, Operation.VERIFY}),
         ),
     )

@@ -1,7 +1,5 @@
 """Ask for other permissions of a key: of its virtual key alone, or first of the key in the device (POL-05, POL-09)."""
 
-from django.db import transaction
-
 from console.activity import log
 from console.jobs.models import Job
 from console.lib.actor import Actor
@@ -29,7 +27,7 @@ def possible(key: SecurityObject) -> frozenset[Operation]:
     return by_type | operations(key)
 
 
-@transaction.atomic
+@asking.change(Action.OBJECT_PERMITTED)
 def request(key: SecurityObject, wanted: frozenset[Operation], *, actor: Actor) -> Job | None:
     """Change the virtual key now, or queue the change of the key itself, which its virtual key then follows.
 

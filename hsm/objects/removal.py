@@ -1,7 +1,5 @@
 """Ask for the end of a key, or of its private component, as far as the group's policy says (SOB-25, SOB-28)."""
 
-from django.db import transaction
-
 from console.activity import log
 from console.jobs.models import Job
 from console.lib import clock
@@ -28,7 +26,7 @@ def delete_obstacle(key: SecurityObject) -> str:
     return ""
 
 
-@transaction.atomic
+@asking.change(Action.OBJECT_DELETED)
 def delete(key: SecurityObject, *, actor: Actor) -> Job | None:
     """Delete the virtual key now, or queue the destruction of the key itself, after which the row goes.
 
@@ -64,7 +62,7 @@ def private_obstacle(key: SecurityObject) -> str:
     return ""
 
 
-@transaction.atomic
+@asking.change(Action.OBJECT_PRIVATE_REMOVED)
 def remove_private(key: SecurityObject, *, actor: Actor) -> Job | None:
     """Take the private component from the virtual key now, or queue its destruction in the device first.
 

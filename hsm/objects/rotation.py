@@ -1,7 +1,5 @@
 """Ask for a successor of a key: same name, type, size, permissions and HSM (SOB-26, SOB-27, AMB-21)."""
 
-from django.db import transaction
-
 from console.jobs.models import Job
 from console.lib.actor import Actor
 from console.lib.errors import RefusedError
@@ -28,7 +26,7 @@ def obstacle(key: SecurityObject) -> str:
     return ""
 
 
-@transaction.atomic
+@asking.change(Action.OBJECT_ROTATED)
 def request(key: SecurityObject, *, actor: Actor) -> tuple[SecurityObject, Job]:
     """Write the intention to make the successor, and queue the work; the old key is marked when the new one is there.
 

@@ -1,0 +1,75 @@
+"""Forms of the pages of one security object."""
+
+from typing import Any
+
+from django import forms
+
+from hsm.device.objects import Operation, ordered
+from hsm.models.objects import SecurityObject
+from hsm.objects import permissions
+
+NO_MATCH = "The name does not match. Type it exactly as shown, including capital letters and spaces."
+OPERATION_LABELS = {
+    Operation.ENCRYPT: "Encrypt",
+    Operation.DECRYPT: "Decrypt",
+    Operation.SIGN: "Sign",
+    Operation.VERIFY: "Verify",
+    Operation.WRAP: "Wrap key",
+    Operation.UNWRAP: "Unwrap key",
+    Operation.DERIVE: "Derive key",
+}
+
+
+def operation_choices(operations: Any) -> list[tuple[str, str]]:
+    """Return the check boxes of operations, in their order."""
+    return [(str(one), f"{OPERATION_LABELS[one]} ({one.attribute})") for one in ordered(operations)]
+
+
+class PermissionsForm(forms.Form):
+    """What the key may do."""
+
+    operations = forms.MultipleChoiceField(
+        label="Key operations permitted", required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, key: SecurityObject, data: Any = None) -> None:
+        super().__init__(data, initial={"operations": key.operations})
+        field = self.fields["operations"]
+        assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - declared so above
+        field.choices = operation_choices(permissions.possible(key))
+
+    @property
+    def wanted(self) -> frozenset[Operation]:
+        """What was ticked."""
+        return frozenset(Operation(value) for value in self.cleaned_data["operations"])
+
+
+class NameForm(forms.Form):
+    """Confirm by typing the exact name."""
+
+    typed = forms.CharField(
+        strip=False,
+        error_messages={"required": NO_MATCH},
+        widget=forms.TextInput(
+            attrs={"class": "mono", "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
+        ),
+    )
+
+    def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.name = name
+        self.fields["typed"].label = f"To confirm, type {name}"
+
+    def clean_typed(self) -> str:
+        """Accept the exact name only."""
+        typed: str = self.cleaned_data["typed"]
+        if typed != self.name:
+            raise forms.ValidationError(NO_MATCH)
+        return typed
+
+
+class TagForm(forms.Form):
+    """A custom attribute."""
+
+    name = forms.CharField(label="Name", max_length=64)
+    value = forms.CharField(label="Value", max_length=1024, required=False)
