@@ -17,8 +17,11 @@ ULONG_BYTES = ctypes.sizeof(ULONG)
 SERIAL_SESSION, RW_SESSION = 4, 2
 FIND_BATCH = 1000
 WRITE_PROTECTED = "CKR_TOKEN_WRITE_PROTECTED"
+NOT_INITIALIZED = "CKR_CRYPTOKI_NOT_INITIALIZED"
 # Where the functions stand in CK_FUNCTION_LIST, after its version.
 PLACES = {
+    "C_Initialize": 0,
+    "C_Finalize": 1,
     "C_OpenSession": 12,
     "C_CloseSession": 13,
     "C_CreateObject": 20,
@@ -70,6 +73,7 @@ class Calls:
         found = ctypes.POINTER(_FunctionList)()
         self._check(library.C_GetFunctionList(ctypes.byref(found)))
         function = ctypes.CFUNCTYPE(ULONG)
+        self._initialized_here = False
         self._functions = {name: function(found.contents.functions[place]) for name, place in PLACES.items()}
 
     def call(self, name: str, *arguments: Any) -> None:
@@ -83,13 +87,27 @@ class Calls:
 
     def open_session(self, slot_id: int) -> int:
         """Open a session, read-only where the token is write protected; the login is the token's, not the session's."""
-        session = ULONG()
         try:
-            self.call("C_OpenSession", slot_id, SERIAL_SESSION | RW_SESSION, None, None, ctypes.byref(session))
+            return self._open(slot_id, SERIAL_SESSION | RW_SESSION)
         except ModuleFaultError as fault:
+            if fault.code == NOT_INITIALIZED and not self._initialized_here:
+                # p11-kit's proxy gives each caller a list of functions that wants to be initialised for itself.
+                self.call("C_Initialize", None)
+                self._initialized_here = True
+                return self.open_session(slot_id)
             if fault.code != WRITE_PROTECTED:
                 raise
-            self.call("C_OpenSession", slot_id, SERIAL_SESSION, None, None, ctypes.byref(session))
+        return self._open(slot_id, SERIAL_SESSION)
+
+    def finalize(self) -> None:
+        """Give the module up where it was initialised here; otherwise that is for python-pkcs11 to do."""
+        if self._initialized_here:
+            self._initialized_here = False
+            self.value_of("C_Finalize", None)
+
+    def _open(self, slot_id: int, flags: int) -> int:
+        session = ULONG()
+        self.call("C_OpenSession", slot_id, flags, None, None, ctypes.byref(session))
         return session.value
 
     def find(self, session: int, template: Template) -> list[int]:

@@ -41,8 +41,9 @@ class ObjectSession:
             self.calls.value_of("C_CloseSession", handle)
 
     def forget(self) -> None:
-        """Forget a session that went with the module's initialisation."""
+        """Forget the session, which goes with the module's initialisation."""
         self._handle, self._found = None, {}
+        self.calls.finalize()
 
     def prove(self, slot_id: int) -> None:
         """Read random bytes in a session of its own. A token without a random number generator passes."""
