@@ -15,6 +15,7 @@ EX_CONFIG = 78
 DEFAULT_CERT_FILE = "/etc/keystead/pki/cert.p12"
 DEFAULT_STATE_DIR = "/var/lib/keystead-hmg"
 MAX_FILE_BYTES = 1 << 20
+MAX_SLOTS = 6  # each has a process with the module loaded, and `pool.MAX_SEATS` are kept
 WELL_KNOWN_MODULES = (
     ("nCipher", "/opt/nfast/toolkits/pkcs11/libcknfast.so"),
     ("Luna", "/usr/safenet/lunaclient/lib/libCryptoki2_64.so"),
@@ -131,6 +132,8 @@ def _slots(environ: Mapping[str, str]) -> tuple[int, ...]:
     if one and several:
         raise ConfigError("HMG_SLOT and HMG_SLOTS are both set; one of them is enough.")
     slots = tuple(_slot(word, several) for word in (one or several).replace(",", " ").split())
+    if len(slots) > MAX_SLOTS:
+        raise ConfigError(f"HMG_SLOTS names {len(slots)} slots. A gateway serves {MAX_SLOTS} at most; start another.")
     if one and len(slots) > 1:
         raise ConfigError(f"HMG_SLOT: {one} is more than one slot. A list of slots goes into HMG_SLOTS.")
     return tuple(dict.fromkeys(slots))
