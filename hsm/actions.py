@@ -38,6 +38,7 @@ class Action(StrEnum):
     KEY_USED = "hsm.object.used"
     SYNC_REQUESTED = "hsm.group.sync-requested"
     SYNCED = "hsm.group.synced"
+    SYNC_INTERVAL_CHANGED = "hsm.group.sync-interval-changed"
     WANTED_AGAIN = "hsm.group.import-again"
     OBJECTS_EXPORTED = "hsm.objects.exported"
     OBJECTS_DOWNLOADED = "hsm.objects.downloaded"
@@ -93,6 +94,7 @@ LABELS = {
     Action.KEY_USED: "Key used",
     Action.SYNC_REQUESTED: "Sync of keys requested",
     Action.SYNCED: "Keys synced",
+    Action.SYNC_INTERVAL_CHANGED: "Sync interval of a group changed",
     Action.WANTED_AGAIN: "Import of deleted keys asked for again",
     Action.OBJECTS_EXPORTED: "Security objects exported",
     Action.OBJECTS_DOWNLOADED: "Export of security objects downloaded",

@@ -8,7 +8,7 @@ from console.jobs.card import Card, Watch
 from console.jobs.models import Job, State
 from console.lib import clock
 from hsm.models.groups import Group
-from hsm.syncing import requests
+from hsm.syncing import intervals, requests
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class SyncCard:
     reported: Job | None
     at: datetime | None
     graves: int
+    interval: str
 
 
 def card(group: Group, watch: Watch | None = None) -> SyncCard:
@@ -36,4 +37,5 @@ def card(group: Group, watch: Watch | None = None) -> SyncCard:
         reported=requests.of(group, state=State.SUCCEEDED),
         at=Group.objects.values_list("synced_at", flat=True).get(pk=group.pk),
         graves=group.tombstones.count(),
+        interval=intervals.words(group.sync_every_h),
     )

@@ -1,6 +1,6 @@
 """Security Objects: the table over all groups, and its export."""
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -22,6 +22,7 @@ from hsm.browsing.rows import rows
 from hsm.jobs import EXPORT_OBJECTS
 from hsm.models.groups import Group, GroupMember, GroupRole
 from hsm.rights import visible_groups
+from hsm.views.scope import user_of
 
 EXPORTS_SHOWN = 20
 
@@ -30,7 +31,7 @@ EXPORTS_SHOWN = 20
 @require_safe
 def objects(request: HttpRequest) -> HttpResponse:
     """Show the table, newest first, or only the table for a fragment request."""
-    user = _user(request)
+    user = user_of(request)
     groups = {group.pk: group for group in visible_groups(user)}
     form = ObjectFilter(groups.values(), request.GET)
     found = form.wanted.objects(user)
@@ -56,7 +57,7 @@ def objects(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def export(request: HttpRequest) -> HttpResponse:
     """Show what would be exported, and one's earlier exports; POST starts one."""
-    user = _user(request)
+    user = user_of(request)
     form = ObjectFilter(visible_groups(user), request.POST if request.method == "POST" else request.GET)
     if request.method == "POST" and form.is_valid():
         exporting.request(form.wanted, actor=user.actor)
@@ -75,7 +76,7 @@ def export(request: HttpRequest) -> HttpResponse:
 @require_POST
 def download(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
     """Hand out an export to whom it was made for: it holds what that user may see."""
-    user = _user(request)
+    user = user_of(request)
     job = Job.objects.filter(pk=job_id, kind_name=EXPORT_OBJECTS.name, state=State.SUCCEEDED).first()
     path = exporting.path_of(job_id)
     if job is None or job.actor_id != str(user.pk) or not path.is_file():
@@ -95,7 +96,3 @@ def _may_add(user: User, groups: dict[UUID, Group]) -> bool:
     if user.may(Capability.MANAGE_HSM):
         return bool(groups)
     return GroupMember.objects.filter(user=user, role=GroupRole.ADMINISTRATOR, group__in=groups).exists()
-
-
-def _user(request: HttpRequest) -> User:
-    return cast("User", request.user)  # AccessMiddleware lets nobody else through
