@@ -23,6 +23,17 @@ class GatewayWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
         self.health_pool = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
         super().init_process()
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take connections or not; at the end answer those that wait, then close the ports.
+
+        gunicorn keeps them open until its last request is done: whoever connected meanwhile would wait for nothing.
+        """
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            for listener in self.sockets:
+                self._accept_waiting(listener)
+                listener.close()
+
     def enqueue_req(self, conn: Any) -> None:
         """Give the connection to a thread once there is something to read."""
         if not conn.initialized and not conn.data_ready:
@@ -40,3 +51,9 @@ class GatewayWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
         if not outcome:
             conn.close(graceful=True)
         return outcome
+
+    def _accept_waiting(self, listener: Any) -> None:
+        taken = -1
+        while taken != self.nr_conns:
+            taken = self.nr_conns
+            self.accept(listener)
