@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hsm.device import gatewaywire as wire
-from hsm.device import spki
+from hsm.device import limits, spki
 from hsm.device.base import (
     MIN_KEY_ID_BYTES,
     Capabilities,
@@ -24,10 +24,11 @@ from hsm.device.base import (
     TestLine,
     TokenInfo,
 )
-from hsm.device.codes import check_key_id, error_for
+from hsm.device.codes import check_any_key_id, check_key_id, error_for
 from hsm.device.errors import DeviceError
 from hsm.device.gatewaycalls import GatewayAddress, GatewayCalls
 from hsm.device.gatewaylisting import read_listing
+from hsm.device.material import check as check_material
 from hsm.device.objects import CipherScheme, KeyFamily, Listing, ObjectRecord, Operation
 
 DEADLINE_S = 20.0
@@ -126,7 +127,7 @@ class GatewayDevice:
 
     def generate(self, key_id: bytes, spec: KeySpec, label: str, operations: frozenset[Operation]) -> ObjectRecord:
         """Make a key that stays."""
-        check_key_id(key_id)
+        limits.check_new(key_id, spec, operations)
         fields = {"key_id": key_id, "spec": spec, "key_label": label, "operations": operations}
         return self._key(self._calls.ask("generate", wire.Generate, wire.KeyAnswer, fields, creates=True))
 
@@ -134,13 +135,15 @@ class GatewayDevice:
         self, key_id: bytes, spec: KeySpec, label: str, operations: frozenset[Operation], material: SecretLike
     ) -> ObjectRecord:
         """Put a key into the token."""
-        check_key_id(key_id)
+        limits.check_new(key_id, spec, operations)
+        check_material(spec, material)
         fields = {"key_id": key_id, "spec": spec, "key_label": label, "operations": operations}
         fields["material"] = material.reveal_bytes()
         return self._key(self._calls.ask("import", wire.Import, wire.KeyAnswer, fields, creates=True))
 
     def read(self, family: KeyFamily, key_id: bytes) -> ObjectRecord | None:
         """Return the key, or None when the token answers and has no part of it."""
+        check_any_key_id(key_id)
         found = self._calls.ask("read", wire.Read, wire.ReadAnswer, {"family": family, "key_id": key_id}).key
         return wire.object_record(found) if found is not None else None
 
@@ -150,27 +153,30 @@ class GatewayDevice:
 
     def permit(self, family: KeyFamily, key_id: bytes, operations: frozenset[Operation]) -> ObjectRecord:
         """Set the permissions of a key to exactly these."""
+        check_any_key_id(key_id)
         fields = {"family": family, "key_id": key_id, "operations": operations}
         return self._key(self._calls.ask("permit", wire.Permit, wire.KeyAnswer, fields))
 
     def remove_private(self, key_id: bytes) -> None:
         """Destroy the private half of a pair."""
+        check_any_key_id(key_id)
         self._calls.ask("remove-private", wire.RemovePrivate, wire.DoneAnswer, {"key_id": key_id})
 
     def remove(self, family: KeyFamily, key_id: bytes, spki_der: bytes | None) -> None:
         """Destroy every half of a key."""
+        check_any_key_id(key_id)
         fields = {"family": family, "key_id": key_id, "spki_der": spki_der}
         self._calls.ask("remove", wire.Remove, wire.DoneAnswer, fields)
 
     def sign_data(self, family: KeyFamily, key_id: bytes, data: bytes, scheme: str) -> bytes:
         """Sign a digest, or a message for a MAC."""
-        _check_digest(data, scheme)
+        limits.signing_scheme(family, key_id, data, scheme)
         fields = {"family": family, "key_id": key_id, "data": data, "scheme": scheme}
         return self._calls.ask("sign", wire.Sign, wire.SignAnswer, fields).signature
 
     def verify_data(self, family: KeyFamily, key_id: bytes, data: bytes, signature: bytes, scheme: str) -> bool:
         """Say whether the signature is this key's over the data."""
-        _check_digest(data, scheme)
+        limits.signing_scheme(family, key_id, data, scheme)
         if len(signature) > wire.MAX_SIGNATURE_BYTES:
             return False  # longer than any key's
         fields = {"family": family, "key_id": key_id, "data": data, "scheme": scheme, "signature": signature}
@@ -178,11 +184,15 @@ class GatewayDevice:
 
     def encrypt(self, family: KeyFamily, key_id: bytes, data: bytes, scheme: CipherScheme) -> bytes:
         """Encrypt."""
+        limits.check_cipher(family, key_id, scheme)
+        limits.check_plaintext(data)
         fields = {"family": family, "key_id": key_id, "data": data, "scheme": scheme}
         return self._calls.ask("encrypt", wire.Encrypt, wire.DataAnswer, fields).data
 
     def decrypt(self, family: KeyFamily, key_id: bytes, data: bytes, scheme: CipherScheme) -> bytes:
         """Decrypt."""
+        limits.check_cipher(family, key_id, scheme)
+        limits.check_ciphertext(data, scheme)
         fields = {"family": family, "key_id": key_id, "data": data, "scheme": scheme}
         return self._calls.ask("decrypt", wire.Decrypt, wire.DataAnswer, fields).data
 
@@ -232,12 +242,6 @@ def key_record(record: ObjectRecord) -> KeyRecord:
     return KeyRecord(
         record.key_id, record.label, record.spki_der, record.has_private, record.has_public, record.attributes
     )
-
-
-def _check_digest(data: bytes, scheme: str) -> None:
-    """Raise DeviceError SCHEME_MISMATCH for a digest of the wrong length."""
-    if scheme in list(SignatureScheme):
-        spki.check_fits(SignatureScheme(scheme), data)
 
 
 def _failed(name: str, error: DeviceError) -> TestLine:

@@ -37,6 +37,14 @@ def secret_of(spec: KeySpec, material: SecretLike) -> bytes:
     return secret
 
 
+def check(spec: KeySpec, material: SecretLike) -> None:
+    """Raise DeviceError for what cannot be imported as a key of this kind."""
+    if spec.is_aes:
+        secret_of(spec, material)
+    else:
+        pair_of(spec, material)
+
+
 def pair_material(key: PrivateKey) -> PairMaterial:
     """Return the numbers of a key pair as PKCS#11 takes them: CKA_EC_POINT is a DER OCTET STRING."""
     if isinstance(key, ec.EllipticCurvePrivateKey):
