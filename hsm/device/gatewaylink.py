@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Any
 
 from hsm.device.codes import error_for
 from hsm.device.errors import DeviceError
@@ -161,6 +162,7 @@ class _Connection(http.client.HTTPConnection):
         super().__init__(host, port)
         self.sock: DeadlineSocket = sock
         self.will_close = False
+        self._held = bytearray()
         self._used_at = time.monotonic()
 
     def alive(self) -> bool:
@@ -196,15 +198,23 @@ class _Connection(http.client.HTTPConnection):
         self._used_at = time.monotonic()
         return Reply(response.status, content)
 
+    def send(self, data: Any) -> None:
+        """Hold back what http.client sends piece by piece: head and body travel in one record."""
+        self._held += data
+
     def _send(self, path: str, body: bytes) -> None:
         """Send the request. When that fails the gateway never has the whole of it."""
+        self.request("POST", path, body, {"Content-Type": "application/json"})
+        held, self._held = self._held, bytearray()
         try:
-            self.request("POST", path, body, {"Content-Type": "application/json"})
+            self.sock.sendall(held)
         except TimeoutError as error:
             raise LinkError("GATEWAY_DEADLINE", sent=False) from error
         except OSError as error:
             reason = self._farewell() or error
             raise LinkError(_answer_code(reason), sent=False, silent=not _is_refusal(reason)) from error
+        finally:
+            held[:] = bytes(len(held))  # it carried the PIN
 
     def _farewell(self) -> OSError | None:
         """Return the alert that the other side sent before it hung up, if it did."""

@@ -35,6 +35,7 @@ from hsm.device.objects import CipherScheme, KeyFamily, Listing, ObjectDevice, O
 OnEvent = Callable[[str, DeviceError | None, float], None]  # member, its fault or None, milliseconds
 
 _T = TypeVar("_T")
+_Found = TypeVar("_Found", ObjectRecord, KeyRecord)
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,12 @@ class GroupDevice:
     def generate_key_pair(self, key_id: bytes, spec: KeySpec, label: str) -> bytes:
         """Make a key pair, once, and return its SubjectPublicKeyInfo."""
 
-        def look(device: ObjectDevice) -> ObjectRecord | None:
-            return device.read(KeyFamily.KEY_PAIR, key_id)
+        def public(found: KeyRecord) -> bytes | None:
+            return found.spki_der if found.has_private and found.has_public and found.label == label else None
 
-        def public(found: ObjectRecord) -> bytes | None:
-            return found.spki_der if _is_whole(found, spec, label) else None
-
-        return self._create(lambda device: device.generate_key_pair(key_id, spec, label), look, public)
+        return self._create(
+            lambda device: device.generate_key_pair(key_id, spec, label), lambda device: device.find(key_id), public
+        )
 
     def find(self, key_id: bytes) -> KeyRecord | None:
         """Return the key pair, or None."""
@@ -126,8 +126,8 @@ class GroupDevice:
         """Make a key, once."""
         return self._create(
             lambda device: device.generate(key_id, spec, label, operations),
-            lambda device: device.read(family_of(spec), key_id),
-            lambda found: found if _is_whole(found, spec, label) and found.operations == operations else None,
+            _reader(spec, key_id),
+            _taken(spec, label, operations),
         )
 
     def import_key(
@@ -136,8 +136,8 @@ class GroupDevice:
         """Put a key into the token, once."""
         return self._create(
             lambda device: device.import_key(key_id, spec, label, operations, material),
-            lambda device: device.read(family_of(spec), key_id),
-            lambda found: found if _is_whole(found, spec, label) and found.operations == operations else None,
+            _reader(spec, key_id),
+            _taken(spec, label, operations),
         )
 
     def read(self, family: KeyFamily, key_id: bytes) -> ObjectRecord | None:
@@ -197,8 +197,8 @@ class GroupDevice:
     def _create(
         self,
         create: Callable[[ObjectDevice], _T],
-        look: Callable[[ObjectDevice], ObjectRecord | None],
-        result: Callable[[ObjectRecord], _T | None],
+        look: Callable[[ObjectDevice], _Found | None],
+        result: Callable[[_Found], _T | None],
     ) -> _T:
         """Create once. `look` finds the key, `result` makes of it what `create` returns, None when it is another."""
         unknown: DeviceError | None = None
@@ -281,13 +281,26 @@ class GroupDevice:
         return error_for("NO_CONNECTION", detail=detail, outcome_unknown=outcome_unknown)
 
 
-def _is_whole(found: ObjectRecord, spec: KeySpec, label: str) -> bool:
-    """Say whether this is the key that was asked for, with nothing missing."""
-    return found.spec is spec and found.label == label and found.has_private and (spec.is_aes or found.has_public)
+def _reader(spec: KeySpec, key_id: bytes) -> Callable[[ObjectDevice], ObjectRecord | None]:
+    """Return what looks for a key."""
+    return lambda device: device.read(family_of(spec), key_id)
 
 
-def _exists(found: ObjectRecord) -> KeyExistsError:
+def _taken(
+    spec: KeySpec, label: str, operations: frozenset[Operation]
+) -> Callable[[ObjectRecord], ObjectRecord | None]:
+    """Return what takes the key that was asked for, with nothing missing, and no other."""
+
+    def take(found: ObjectRecord) -> ObjectRecord | None:
+        whole = found.has_private and (spec.is_aes or found.has_public)
+        same = (found.spec, found.label, found.operations) == (spec, label, operations)
+        return found if whole and same else None
+
+    return take
+
+
+def _exists(found: ObjectRecord | KeyRecord) -> KeyExistsError:
     error = error_for("KEY_EXISTS")
     assert isinstance(error, KeyExistsError)  # noqa: S101 - what the table says
-    error.record = found
+    error.record = found if isinstance(found, ObjectRecord) else None
     return error
