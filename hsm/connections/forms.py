@@ -24,8 +24,8 @@ SLOT_HELP = (
     "<code>pkcs11-tool -L --module /opt/nfast/toolkits/pkcs11/libcknfast.so</code> (the path is that of nCipher)."
 )
 PIN_HELP = (
-    "The PIN of the slot. As security officer (SO), set it with <code>pkcs11-tool --login --login-type so --init-pin"
-    "</code>, or update it with <code>pkcs11-tool --login --login-type so --change-pin</code>."
+    "The PIN of the slot. Set it with <code>pkcs11-tool --login --login-type so --init-pin</code>, update it with "
+    "<code>pkcs11-tool --login --change-pin</code>; you must be a security officer (SO) for both."
 )
 
 
@@ -122,7 +122,7 @@ class ConnectionFields(forms.Form):
         hidden = ("pin", "draft", "client_key", "ca_file", "client_cert_file", "client_key_file")
         return {name: str(data.get(name) or "") for name in self.fields if name not in hidden}
 
-    def keeps(self, *, pin: bool, text: str = "Entered. Leave empty to keep it.") -> None:
+    def keeps(self, *, pin: bool, text: str = "Leave empty to keep it") -> None:
         """Say in the PIN's field that there is one."""
         if pin:
             self.fields["pin"].widget.attrs["placeholder"] = text

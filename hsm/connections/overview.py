@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.jobs.models import OPEN, Job
+from console.lib.durations import length
 from hsm.connections.faults import INCOMPLETE, word
 from hsm.connections.ordering import MOVES, Move
 from hsm.connections.slots import shown
@@ -29,6 +30,7 @@ class Line:
     fault: str
     testing: bool
     pin: str
+    lasting: str
     moves: tuple[tuple[Move, bool], ...]
 
     @property
@@ -61,7 +63,7 @@ def table(group: Group, now: datetime) -> Table:
     """Return what the HSM tab shows."""
     rows = list(group.connections.all())
     tested = _under_test(group, rows)
-    lines = [_line(group, row, number, len(rows), tested) for number, row in enumerate(rows, start=1)]
+    lines = [_line(group, row, number, len(rows), tested, now) for number, row in enumerate(rows, start=1)]
     serving = next((line for line in lines if line.connection.state == ConnectionState.CONNECTED), None)
     notes = [_fault_note(line, serving) for line in lines if line.connection.state == ConnectionState.NOT_CONNECTED]
     return Table(lines, notes + _cautions(group, rows, now), bool(tested), _known(rows))
@@ -74,7 +76,7 @@ def _under_test(group: Group, rows: list[Connection]) -> set[str]:
     return set(jobs.values_list("subject_id", flat=True))
 
 
-def _line(group: Group, row: Connection, number: int, total: int, tested: set[str]) -> Line:
+def _line(group: Group, row: Connection, number: int, total: int, tested: set[str], now: datetime) -> Line:
     return Line(
         connection=row,
         priority=number if total > 1 else None,
@@ -83,6 +85,7 @@ def _line(group: Group, row: Connection, number: int, total: int, tested: set[st
         fault=word(row.fault_code) if row.fault_code else "",
         testing=bool(tested & {str(group.pk), str(row.pk)}),
         pin=_pin(row),
+        lasting=f"For {length(max(1, (now - row.state_since).total_seconds()))}" if row.state_since else "",
         moves=tuple((move, number == (1 if move.upwards else total)) for move in MOVES),
     )
 

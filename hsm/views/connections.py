@@ -123,7 +123,7 @@ def _edit(request: HttpRequest, group: Group, found: Connection | None) -> HttpR
     form = ConnectionForm(request.POST) if sent else _unsent(found, draft)
     form.keeps(pin=bool(found and found.pin_version))
     if draft and draft.sealed_pin is not None:
-        form.keeps(pin=True, text="Entered; kept until you save")
+        form.keeps(pin=True, text="Kept until you save")
     if sent and form.is_valid():
         if form.cleaned_data["draft"] and draft is None:
             form.add_error("pin", RAN_OUT)
@@ -152,7 +152,7 @@ def _tested(
         return redirect(f"{request.path}?draft={kept.pk}")
     again = _unsent(found, kept)
     again.keeps(pin=bool(found and found.pin_version))
-    again.keeps(pin=kept.sealed_pin is not None, text="Entered; kept until you save")
+    again.keeps(pin=kept.sealed_pin is not None, text="Kept until you save")
     return _form(request, again, group, found, kept)
 
 

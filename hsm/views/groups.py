@@ -94,7 +94,7 @@ def _empty_form(draft: ConnectionDraft | None) -> NewGroupForm:
 
 def _hold(form: NewGroupForm, draft: ConnectionDraft | None) -> None:
     if draft and form.is_linked:
-        form.keeps(pin=draft.sealed_pin is not None, text="Entered; kept until you save")
+        form.keeps(pin=draft.sealed_pin is not None, text="Kept until you save")
         form.holds_key = draft.sealed_client_key is not None
         form.holds_cert = draft.fields["shown"].get("client_cert_text", "")
 
