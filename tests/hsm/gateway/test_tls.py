@@ -70,10 +70,10 @@ def test_a_self_signed_p12_made_by_the_commands_of_the_manual(tmp_path: Path) ->
             SOFTHSM, environment=farm.environment, settings={"CERT_FILE": str(tmp_path / "cert.p12")}
         )
         gateway.start()
-        command = ["curl", "--silent", "--cacert", "cert.pem", "--write-out", "%{http_code}", "--resolve"]
-        command += [f"localhost:{gateway.health_tls_port}:{gateway.address}"]
+        curl = ["curl", "--silent", "--cacert", "cert.pem", "--write-out", "%{http_code}", "--resolve"]
+        curl += [f"localhost:{gateway.health_tls_port}:{gateway.address}"]
         done = subprocess.run(
-            [*command, f"https://localhost:{gateway.health_tls_port}/health"],
+            [*curl, f"https://localhost:{gateway.health_tls_port}/health"],
             check=False,
             cwd=tmp_path,
             capture_output=True,
