@@ -67,6 +67,16 @@ NAMES: dict[tuple[Capability, bool], str] = {
         hsm:group-trust
         hsm:groups
         hsm:members
+        hsm:object
+        hsm:object-activate
+        hsm:object-attributes
+        hsm:object-deactivate
+        hsm:object-import
+        hsm:object-new
+        hsm:object-permissions
+        hsm:object-public-key
+        hsm:object-rotate
+        hsm:object-tags
         hsm:object-use
         hsm:object-use-result
         hsm:objects
@@ -94,6 +104,8 @@ NAMES: dict[tuple[Capability, bool], str] = {
         hsm:member-add
         hsm:member-remove
         hsm:member-role
+        hsm:object-delete
+        hsm:object-remove-private
         mfa_activate_totp
         mfa_add_webauthn
         mfa_deactivate_totp
