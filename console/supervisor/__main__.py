@@ -5,7 +5,7 @@ import os
 import secrets
 import sys
 
-from console.supervisor import broker, leftovers, naming, ports, preparation, softhsm
+from console.supervisor import broker, gateway, leftovers, naming, ports, preparation, softhsm
 from console.supervisor.announcement import announce
 from console.supervisor.child import Plan
 from console.supervisor.commands import (
@@ -86,6 +86,10 @@ def start(supervisor: Supervisor, run: Run, server_name: str) -> None:
     supervisor.wait_until(lambda: is_live(run), "web", within_s=180)
     supervisor.start(worker_plan(run, server_name))
     supervisor.start(beat_plan(run))
+    if daemon := gateway.plan(run):
+        if making := gateway.certificate_plan(run):
+            supervisor.run_once(making)
+        supervisor.start(daemon)
     announce(run)
 
 

@@ -3,7 +3,7 @@
 import sys
 from datetime import UTC, datetime, timedelta
 
-from console.supervisor import softhsm
+from console.supervisor import gateway, softhsm
 from console.supervisor.commands import Run
 from console.supervisor.preparation import FIRST_PASSWORD_LIVES_S
 
@@ -17,6 +17,11 @@ def announce(run: Run) -> None:
         print(
             f"A SoftHSM2 token to try: {softhsm.LABEL} of {softhsm.module()}; its PIN is in "
             f"{run.state.secrets / 'softhsm-pin'}"
+        )
+    if found := gateway.connection(run.state):
+        print(
+            f"An HSM gateway serves it at {found['address']} port {found['port']}, slot {found['slot']}; "
+            f"the CA of its certificate is {found['ca_file']}"
         )
     print(f"Logs are in {run.state.logs}. Ctrl-C stops everything.", flush=True)
 

@@ -21,12 +21,16 @@ LONGEST_DELAY_S = 8.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What to start, and how long it may take to end by itself after SIGTERM."""
+    """What to start, and how long it may take to end by itself after SIGTERM.
+
+    The run ends when a vital one does not stay up; another is started again for ever.
+    """
 
     name: str
     argv: tuple[str, ...]
     environment: Mapping[str, str]
     stop_within_s: float
+    is_vital: bool = True
 
 
 @dataclass

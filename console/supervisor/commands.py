@@ -11,7 +11,7 @@ from console.supervisor.errors import SupervisorError
 from console.supervisor.state import State
 
 # Web first, so that nothing new is asked for; the broker last, so that the worker can still give its task back.
-STOP_ORDER = ("web", "beat", "worker", "broker")
+STOP_ORDER = ("web", "beat", "worker", "gateway", "broker")
 # Read once by their reader and of no use to the others.
 NOWHERE = os.devnull
 

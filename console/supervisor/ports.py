@@ -3,25 +3,29 @@
 import os
 import random
 import socket
+from collections.abc import Collection
 
 from console.supervisor.errors import SupervisorError
 from console.supervisor.state import State
 
-WEB_FIRST_CHOICE = 8000
+# Those that the documents name; the first is KEYSTEAD_PORT when that is set. The broker has none.
+FIRST_CHOICES = {"web": 8000, "gateway": 4442, "gateway-health-https": 4440, "gateway-health-http": 4441}
 # Outside the range that Linux hands out by itself, so that a remembered port stays free.
 OTHERS = range(20_000, 30_000)
 LOOPBACK = ("127.0.0.1", "::1")
 
 
 def choose(state: State) -> dict[str, int]:
-    """Return the ports of the web and the broker. KEYSTEAD_PORT decides the first when it is set.
+    """Return the ports of web, broker and gateway. KEYSTEAD_PORT decides the first when it is set.
 
     Raises SupervisorError when the named port is taken.
     """
     former = remembered(state)
     wanted = os.environ.get("KEYSTEAD_PORT")
-    web = _named(wanted) if wanted else _first_free(former.get("web"), WEB_FIRST_CHOICE)
-    ports = {"web": web, "broker": _first_free(former.get("broker"), but=web)}
+    ports = {"web": _named(wanted)} if wanted else {}
+    for name in ("web", "broker", *FIRST_CHOICES):
+        if name not in ports:
+            ports[name] = _first_free(former.get(name), FIRST_CHOICES.get(name), but=ports.values())
     if ports != former:
         state.remember("ports", ports)
     return ports
@@ -53,12 +57,12 @@ def _named(wanted: str) -> int:
     return int(wanted)
 
 
-def _first_free(*candidates: object, but: int = 0) -> int:
+def _first_free(*candidates: object, but: Collection[int]) -> int:
     for candidate in candidates:
-        if isinstance(candidate, int) and candidate != but and is_free(candidate):
+        if isinstance(candidate, int) and candidate not in but and is_free(candidate):
             return candidate
     for candidate in random.sample(OTHERS, 200):
-        if candidate != but and is_free(candidate):
+        if candidate not in but and is_free(candidate):
             return candidate
     raise SupervisorError("No free port was found on the loopback address. Nothing was started.")
 

@@ -25,6 +25,7 @@ class State:
         self.secrets = root / "secrets"
         self.broker = root / "broker"
         self.softhsm = root / "softhsm"
+        self.gateway = root / "gateway"
         self.logs = root / "log"
         self.running = root / "run"
         self.first_password = self.secrets / "first-password"
@@ -38,7 +39,7 @@ class State:
 
     def create(self) -> None:
         """Make the folders that are missing, and close all of them to others."""
-        for folder in (self.root, self.secrets, self.broker, self.softhsm, self.logs, self.running):
+        for folder in (self.root, self.secrets, self.broker, self.softhsm, self.gateway, self.logs, self.running):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
 
@@ -93,10 +94,15 @@ def write_private(path: Path, text: str, *, exclusive: bool = False) -> None:
 
     With `exclusive` raises FileExistsError instead of replacing what is there.
     """
+    write_private_bytes(path, text.encode(), exclusive=exclusive)
+
+
+def write_private_bytes(path: Path, content: bytes, *, exclusive: bool = False) -> None:
+    """Do the same for bytes."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
     try:

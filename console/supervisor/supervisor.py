@@ -102,6 +102,8 @@ class Supervisor:
         status = child.process.returncode if child.process else 0
         reason = f"by signal {-status}" if status < 0 else f"with status {status}"
         if not child.note_end():
+            if not child.plan.is_vital:
+                return  # said often enough
             raise SupervisorError(
                 f"{child.plan.name} ended more than {GIVE_UP_AFTER} times in {WITHIN_S:.0f} seconds, the last time "
                 f"{reason}. Everything is stopped. {logs.pointer(child.log)}"

@@ -1,5 +1,7 @@
 """./run: starts from nothing, answers, stops, and leaves nothing behind."""
 
+import http.client
+import json
 import os
 import pty
 import signal
@@ -11,10 +13,27 @@ from pathlib import Path
 import pytest
 
 from console.supervisor.broker import answers
+from console.supervisor.softhsm import LABEL
+from hsm.device import gateway
+from hsm.device.base import Pin
+from hsm.device.gatewaycalls import GatewayAddress
 from tests.bootstrap.conftest import PLAIN_ENVIRONMENT, Console
 from tests.fixtures.processes import wait_for
 
 pytestmark = [pytest.mark.slow]
+
+
+def _gateway_health(console: Console) -> int:
+    """Return the status of /health, 0 when nothing answers."""
+    port = console.state.recall("ports")["gateway-health-http"]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
 
 
 def _is_gone(console: Console) -> bool:
@@ -28,6 +47,22 @@ def test_it_starts_without_a_terminal_and_answers(started: Console) -> None:
 
 
 @pytest.mark.one_database
+def test_the_demo_token_is_reached_through_the_gateway_with_what_is_written_down(started: Console) -> None:
+    wait_for(lambda: _gateway_health(started) == 204, what="the gateway's health")
+    found = json.loads((started.state.gateway / "connection.json").read_text())
+    said = f"{found['address']} port {found['port']}, slot {found['slot']}; the CA of its certificate is"
+    assert f"{said} {found['ca_file']}\n" in started.said
+    assert "pin_file" in found
+    address = GatewayAddress(
+        found["address"], found["port"], int(found["slot"]), ca_pem=Path(found["ca_file"]).read_text()
+    )
+    report = gateway.test(address, Pin(Path(found["pin_file"]).read_text().strip()), "1")
+    assert report.token.label == LABEL
+    variables = Path(f"/proc/{started.main_process('gateway')}/environ").read_bytes().decode()
+    assert not [name for name in ("DATABASE_URL", "KEYSTEAD_STATE_DIR", "SECRET_KEY") if name in variables]
+
+
+@pytest.mark.one_database
 def test_what_it_keeps_is_for_its_owner_only(started: Console) -> None:
     for path in started.state.root.rglob("*"):
         mode = stat.S_IMODE(path.lstat().st_mode)
@@ -36,6 +71,7 @@ def test_what_it_keeps_is_for_its_owner_only(started: Console) -> None:
     for path in (
         *started.state.secrets.iterdir(),
         *started.state.softhsm.iterdir(),
+        *started.state.gateway.iterdir(),
         started.state.root / "keystead.db",
     ):
         if path.is_file() and path.name != "sealing.pub":
@@ -92,13 +128,14 @@ def test_nothing_survives_when_supervisor_and_guard_are_killed_together(started:
 
 
 @pytest.mark.one_database
-@pytest.mark.parametrize("name", ["broker", "web", "worker", "beat"])
+@pytest.mark.parametrize("name", ["broker", "web", "worker", "beat", "gateway"])
 def test_a_process_that_is_killed_comes_back(started: Console, name: str) -> None:
     before = started.processes(name)
     killed = started.main_process(name)
     os.kill(killed, signal.SIGKILL)
     wait_for(lambda: before.isdisjoint(now := started.processes(name)) and bool(now), what=f"another {name}")
     wait_for(lambda: started.get("/health/ready") == 200, what="/health/ready")
+    wait_for(lambda: _gateway_health(started) == 204, what="the gateway's health")
     assert f"{name} ended by signal 9" in started.said
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,16 @@ def test_it_gives_up_on_what_does_not_stay(
     assert str(state.logs / "web.log") in str(caught.value)
     assert "with status 3" in str(caught.value)
     assert "the reason" in str(caught.value)
+
+
+def test_what_is_not_vital_ends_nothing(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_module, "LONGEST_DELAY_S", 0.05)
+    starts = tmp_path / "starts"
+    supervisor.start(replace(_shell("gateway", f"echo >> {starts}; exit 3"), is_vital=False))
+    often = child_module.GIVE_UP_AFTER + 3
+    supervisor.wait_until(lambda: starts.exists() and len(starts.read_text()) >= often, "gateway", within_s=120)
 
 
 def test_a_command_that_fails_stops_the_start(supervisor: Supervisor) -> None:

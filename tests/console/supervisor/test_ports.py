@@ -25,7 +25,7 @@ def _taken() -> socket.socket:
 
 def test_they_are_remembered(state: State) -> None:
     chosen = ports.choose(state)
-    assert chosen["web"] != chosen["broker"]
+    assert len(set(chosen.values())) == len(chosen) == 5
     assert ports.choose(state) == chosen == ports.remembered(state)
 
 
@@ -34,6 +34,15 @@ def test_a_port_that_is_taken_by_now_is_replaced(state: State) -> None:
         port = listener.getsockname()[1]
         state.remember("ports", {"web": port, "broker": port})
         assert port not in ports.choose(state).values()
+
+
+@pytest.mark.parametrize("name", ports.FIRST_CHOICES)
+def test_a_named_port_is_not_given_to_another(state: State, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(ports, "is_free", lambda _port: True)
+    monkeypatch.setenv("KEYSTEAD_PORT", str(ports.FIRST_CHOICES[name]))
+    chosen = ports.choose(state)
+    assert chosen["web"] == ports.FIRST_CHOICES[name]
+    assert len(set(chosen.values())) == len(chosen)
 
 
 def test_the_named_port_decides(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
