@@ -23,11 +23,12 @@ ICONS = {
 
 @dataclass(frozen=True)
 class Offer:
-    """An operation; with a reason it is refused now."""
+    """An operation and its schemes; with a reason it is refused now."""
 
     operation: Operation
     icon: str
     url: str
+    about: str
     reason: str = ""
     next_step: str = ""
 
@@ -46,12 +47,17 @@ def offers(key: SecurityObject) -> list[Offer]:
 
 def _offer(key: SecurityObject, operation: Operation) -> Offer:
     url = f"{reverse('hsm:object-use', args=[key.pk])}?operation={operation}"
+    icon, about = ICONS[operation], _listed([scheme.label for scheme in schemes(KeySpec(key.spec), operation)])
     try:
         decide(key, operation)
     except RefusedError as error:
         reason = error.message.removesuffix(" Nothing was done.")
-        return Offer(operation, ICONS[operation], url, reason, error.next_step)
-    return Offer(operation, ICONS[operation], url)
+        return Offer(operation, icon, url, about, reason, error.next_step)
+    return Offer(operation, icon, url, about)
+
+
+def _listed(labels: list[str]) -> str:
+    return " or ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
 
 
 def may_use(user: User, key: SecurityObject) -> bool:
