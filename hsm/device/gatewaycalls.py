@@ -1,5 +1,6 @@
 """One request to a gateway and what becomes of its answer: the errors of network, TLS, gateway and token alike."""
 
+import atexit
 import hashlib
 import hmac
 import math
@@ -184,20 +185,29 @@ def _link(address: GatewayAddress) -> Link:
     hashed = hmac.new(_salt, repr((address.ca_pem, client_pem)).encode(), hashlib.sha256).digest()
     key = _LinkKey(host, port, address.validate_host, hashed)
     now = time.monotonic()
-    with _lock:
-        since, link = _links.get(key, (-math.inf, None))
-        if link is not None and now - since < LINK_AGE_S:
-            _links.move_to_end(key)
-            return link
+    if (link := _known(key, now)) is not None:
+        return link
     check_name = address.validate_host and not is_ip(host)
     context = client_context(address.ca_pem, client_pem, check_name=check_name)
     fresh = Link(host, port, context, check_name=address.validate_host, max_bytes=wire.MAX_ANSWER_BYTES)
     with _lock:
+        since, former = _links.get(key, (-math.inf, None))
+        if former is not None and now - since < LINK_AGE_S:
+            return former  # another thread was faster
         _links[key] = (now, fresh)
         surplus = [_links.popitem(last=False)[1][1] for _ in range(len(_links) - MAX_LINKS)]
-    for other in [*surplus, *([link] if link is not None else [])]:
+    for other in [*surplus, *([former] if former is not None else [])]:
         other.close()
     return fresh
+
+
+def _known(key: _LinkKey, now: float) -> Link | None:
+    with _lock:
+        since, link = _links.get(key, (-math.inf, None))
+        if link is None or now - since >= LINK_AGE_S:
+            return None
+        _links.move_to_end(key)
+        return link
 
 
 def _client_pem(address: GatewayAddress) -> bytes | None:
@@ -220,7 +230,10 @@ def _leave_to_parent() -> None:
     """In a forked child: a connection that both write to would mix their requests."""
     global _lock  # noqa: PLW0603 - another thread of the parent may have held it
     _lock = threading.Lock()
-    close_links()
+    for _since, link in _links.values():
+        link.abandon()
+    _links.clear()
 
 
+atexit.register(close_links)
 os.register_at_fork(after_in_child=_leave_to_parent)

@@ -96,6 +96,11 @@ class Link:
         for connection in idle:
             connection.close()
 
+    def abandon(self) -> None:
+        """Close this process's ends without a word: it was forked, and the connections are its parent's."""
+        self._lock = threading.Lock()
+        self.close()
+
     def _ask(self, connection: "_Connection", path: str, body: Callable[[float], bytes], deadline: float) -> Reply:
         try:
             reply = connection.ask(path, body(deadline - time.monotonic()), deadline, self._max_bytes)
