@@ -193,7 +193,7 @@ def _error_headers(status: HTTPStatus, answer: wire.ErrorAnswer) -> list[tuple[s
         headers.append(("Retry-After", str(answer.retry_after_s)))
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         headers.append(("Allow", "POST"))
-    if status in UNREAD:
+    if status in UNREAD or status in ELSEWHERE:
         headers.append(("Connection", "close"))
     return headers
 
@@ -208,6 +208,9 @@ UNREAD = frozenset(
         HTTPStatus.REQUEST_TIMEOUT,
     }
 )
+
+# Behind a load balancer the next request may find a gateway whose HSM serves, but only on a new connection.
+ELSEWHERE = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 
 
 def _log_fault(fault: BaseException) -> None:

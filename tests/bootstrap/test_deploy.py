@@ -34,7 +34,7 @@ def _read_by_the_code() -> str:
 
 
 def test_there_is_a_unit_for_each_process() -> None:
-    assert [f"keystead-{name}.service" for name in ("beat", "setup", "web", "worker")] == UNITS
+    assert [f"keystead-{name}.service" for name in ("beat", "hmg", "setup", "web", "worker")] == UNITS
 
 
 @pytest.mark.parametrize("name", ["keystead.env", *UNITS])
@@ -57,6 +57,7 @@ def test_each_process_gets_the_secrets_it_needs_and_no_other() -> None:
     given = {name: {value.partition(":")[0] for value in Unit(name).values_of("LoadCredential")} for name in UNITS}
     assert given == {
         "keystead-beat.service": {"broker-url"},
+        "keystead-hmg.service": set(),  # a PIN comes with each request, and stays in memory
         "keystead-setup.service": {"secret-key", "database-url", "broker-url"},
         "keystead-web.service": {"secret-key", "database-url", "broker-url"},
         "keystead-worker.service": {"database-url", "broker-url"},
