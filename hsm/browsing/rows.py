@@ -58,7 +58,7 @@ def badges(obj: SecurityObject) -> tuple[Badge, ...]:
         (obj.out_of_step, Badge("warn", "arrows-exchange", "Out of step")),
         (obj.deactivated_at, Badge("", "ban", "Deactivated")),
         (obj.rotated_at, Badge("info", "rotate-clockwise", "Rotated")),
-        (obj.private_removed_at, Badge("", "key-off", "Private component removed")),
+        (obj.private_removed_at, Badge("", "key-off", "No private part")),
     )
     told = tuple(badge for holds, badge in marks if holds)
     if state := STATES.get(obj.state):
