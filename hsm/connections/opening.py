@@ -15,8 +15,10 @@ from hsm.connections.reaching import obstacle, reach
 from hsm.device.errors import DeviceError
 from hsm.device.group import GroupDevice, Member
 from hsm.device.objects import ObjectDevice
-from hsm.models.groups import Connection, Group
+from hsm.models.groups import Connection, ConnectionKind, Group
 from hsm.software import open_store
+
+PROBE_S = 3.0  # a gateway that takes longer to prove itself, while others serve, is left alone a little longer
 
 
 @contextmanager
@@ -91,7 +93,8 @@ def health_key(connection: Connection) -> tuple[str, ...]:
 
 
 def _member(connection: Connection) -> Member:
-    return Member(member_name(connection), partial(reach, connection), health_key(connection))
+    soon = partial(reach, connection, PROBE_S) if connection.kind == ConnectionKind.GATEWAY else None
+    return Member(member_name(connection), partial(reach, connection), health_key(connection), prove=soon)
 
 
 def _is_obstructed(connection: Connection) -> bool:

@@ -32,7 +32,6 @@ from hsm.device.material import check as check_material
 from hsm.device.objects import CipherScheme, KeyFamily, Listing, ObjectRecord, Operation
 
 DEADLINE_S = 20.0
-PROBE_S = 3.0  # a connection that takes longer to prove itself is left alone a little longer
 PAIR_OPERATIONS = frozenset({Operation.SIGN, Operation.VERIFY})  # of a key pair made through `Device`
 
 
@@ -197,8 +196,8 @@ class GatewayDevice:
         return self._calls.ask("decrypt", wire.Decrypt, wire.DataAnswer, fields).data
 
     def probe(self) -> TokenInfo:
-        """Prove that gateway and token serve, or fail soon."""
-        return self._token(self._calls.ask("probe", wire.Probe, wire.TokenAnswer, at_most_s=PROBE_S))
+        """Prove that gateway and token serve."""
+        return self._token(self._calls.ask("probe", wire.Probe, wire.TokenAnswer))
 
     def _token(self, answer: wire.TokenAnswer) -> TokenInfo:
         self.is_open = answer.is_open

@@ -69,14 +69,13 @@ class GatewayCalls:
         fields: Mapping[str, Any] | None = None,
         *,
         creates: bool = False,
-        at_most_s: float = math.inf,
     ) -> _A:
         """Return the answer to one request. Raises DeviceError.
 
         When it `creates` a key the request is sent once, and an error says by `outcome_unknown` whether the gateway may
         have done it all the same.
         """
-        deadline = time.monotonic() + min(self._deadline_s, at_most_s)
+        deadline = time.monotonic() + self._deadline_s
         if self._pin_key in _refused:
             raise _pin_error(error_for("PIN_REJECTED_BEFORE"))
         where = self._address

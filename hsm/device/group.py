@@ -42,12 +42,14 @@ _Found = TypeVar("_Found", ObjectRecord, KeyRecord)
 class Member:
     """One connection. `device` opens it when it is first needed; it stays open until the group is closed.
 
-    `key` is what this process remembers it by; it must change when its address or its PIN does.
+    `key` is what this process remembers it by; it must change when its address or its PIN does. `prove` opens it with
+    a short deadline, to ask for proof while others serve: one that is frozen should not hold them up.
     """
 
     name: str
     device: Callable[[], AbstractContextManager[ObjectDevice]]
     key: Hashable
+    prove: Callable[[], AbstractContextManager[ObjectDevice]] | None = None
 
 
 class GroupDevice:
@@ -231,22 +233,27 @@ class GroupDevice:
                 yield member
             elif self._health.wait_s(member.key) > 0:
                 resting.append(member)
-            elif self._proves_itself(member):
+            elif self._proves_itself(member, soon=True):
                 yield member
-        yield from (member for member in resting if self._proves_itself(member))
+        yield from (member for member in resting if self._proves_itself(member, soon=False))
 
-    def _proves_itself(self, member: Member) -> bool:
+    def _proves_itself(self, member: Member, *, soon: bool) -> bool:
+        prove = member.prove if soon else None
         try:
-            self._act(member, lambda device: device.probe())
+            self._timed(member, lambda: self._device(member).probe() if prove is None else _probe(prove))
         except DeviceError:
             return False
         return True
 
     def _act(self, member: Member, act: Callable[[ObjectDevice], _T]) -> _T:
-        """Act through one member, and remember and tell how it went."""
+        """Act through one member."""
+        return self._timed(member, lambda: act(self._device(member)))
+
+    def _timed(self, member: Member, call: Callable[[], _T]) -> _T:
+        """Call, and remember and tell how it went."""
         began = time.monotonic()
         try:
-            outcome = act(self._device(member))
+            outcome = call()
         except DeviceError as error:
             self._note(member, error, (time.monotonic() - began) * 1000)
             raise
@@ -279,6 +286,11 @@ class GroupDevice:
             return next(iter(self._faults.values()))
         detail = " ".join(f"{name}: {fault.message}" for name, fault in self._faults.items())
         return error_for("NO_CONNECTION", detail=detail, outcome_unknown=outcome_unknown)
+
+
+def _probe(prove: Callable[[], AbstractContextManager[ObjectDevice]]) -> TokenInfo:
+    with prove() as device:
+        return device.probe()
 
 
 def _reader(spec: KeySpec, key_id: bytes) -> Callable[[ObjectDevice], ObjectRecord | None]:

@@ -2,7 +2,8 @@
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -172,6 +173,21 @@ def test_the_first_one_takes_over_again_after_a_good_probe(pair: Pair) -> None:
     pair.group.token()
     assert pair.group.served_by == "first"
     assert pair.first.calls == ["token", "probe", "probe", "token"]
+
+
+def test_proof_is_asked_for_by_a_short_way_while_others_serve(pair: Pair) -> None:
+    short, opened = Wrapped(pair.device), pair.member("first", pair.first)
+    first = replace(opened, prove=lambda: nullcontext(cast("ObjectDevice", short)))
+    group = GroupDevice([first, pair.member("second", pair.second)], health=pair.health)
+    pair.first.before = short.before = error_for("GATEWAY_DEADLINE")
+    group.token()
+    pair.clock.now += 6
+    group.token()
+    assert (pair.first.calls, short.calls, group.served_by) == (["token"], ["probe"], "second")
+    pair.second.before = error_for("GATEWAY_REFUSED")
+    pair.first.before = None
+    group.token()  # nobody else is left: the first one gets its full time
+    assert (pair.first.calls, short.calls, group.served_by) == (["token", "probe", "token"], ["probe"], "first")
 
 
 def test_a_member_that_answers_probes_only_does_not_stop_the_others(pair: Pair) -> None:
