@@ -18,7 +18,21 @@ from console.activity.models import Entry
 from console.help_pages import PAGES
 from console.jobs.models import Job, State
 from console.lib import clock, setup
+from console.lib.secret import Secret
 from console.servers.models import Server
+from hsm import members
+from hsm.connections import editing
+from hsm.connections.entering import Entered
+from hsm.device.base import KeySpec
+from hsm.device.objects import Operation, operations_of
+from hsm.groups import creation
+from hsm.groups.creation import HsmEntry
+from hsm.groups.trusting import TrustEntry
+from hsm.models.groups import ConnectionKind, Group, GroupRole, HsmType
+from hsm.models.objects import KeyUse, ObjectState, SecurityObject
+from hsm.objects import activation, generation
+from hsm.syncing import requests as syncing
+from hsm.use import asking
 from keys import revocation, roots
 from keys.integration import Integration
 from keys.jobs import CREATE_ROOT
@@ -28,7 +42,8 @@ from keys.models.statements import CrossCertificate
 from keys.models.subordinate import Subordinate
 from settings_store import store
 from tests.browser.routes import Values
-from tests.fixtures.softhsm import SoftHsm
+from tests.fixtures.groups import by_module
+from tests.fixtures.softhsm import SoftHsm, Token
 
 SETTINGS = (
     ("HSMModulePath", "Text"),
@@ -36,6 +51,12 @@ SETTINGS = (
     ("Keys.Root.HSMPassword", "Protected"),
     ("Keys.Root.UseHSM", "Numeric"),
 )
+KEYS = (
+    ("hsm", "invoices", KeySpec.EC_P256),
+    ("hsm", "retired", KeySpec.EC_P256),
+    ("software", "archive", KeySpec.AES_256),
+)
+SHOWN = [name for _, name, _ in KEYS]  # each on a page of its own
 
 
 @dataclass(frozen=True)
@@ -47,6 +68,8 @@ class World:
     old: Root
     new: Root
     revocation: Job
+    hsm_group: Group
+    software_group: Group
 
     def values(self) -> Values:
         """Return what fills the parameters of addresses."""
@@ -71,6 +94,32 @@ class World:
             "slug": [],
             "console:help-page.slug": [page.slug for page in PAGES],
             "keys:integration-step.slug": [step.slug for step in Integration().steps],
+            **self.values_of_groups(),
+        }
+
+    def values_of_groups(self) -> Values:
+        """Return what fills the parameters of pages about groups, connections and keys."""
+        keys = SecurityObject.objects.exclude(group__deleted_at__isnull=False)
+        both = [self.hsm_group.pk, self.software_group.pk]
+        use = KeyUse.objects.latest("created_at")
+        return {
+            "group_id": [self.hsm_group.pk],
+            "hsm:group.group_id": both,
+            "hsm:members.group_id": both,
+            "hsm:group-delete.group_id": both,
+            "hsm:member-role.user_id": [self.auditor.pk],
+            "hsm:member-remove.user_id": [self.auditor.pk],
+            "connection_id": [self.hsm_group.connections.first().pk],  # type: ignore[union-attr]
+            "how": ["down"],
+            "draft_id": [uuid.UUID(int=0)],
+            "object_id": [keys.get(name="invoices").pk],
+            "hsm:object.object_id": [key.pk for key in keys.filter(name__in=SHOWN)],
+            "hsm:object-use.object_id": [key.pk for key in keys.filter(name__in=SHOWN)],
+            "hsm:object-use-result.object_id": [use.object_id],
+            "use_id": [use.pk],
+            "hsm:sync-report.job_id": [
+                Job.objects.filter(kind_name="hsm.sync", state=State.SUCCEEDED).latest("created_at").pk
+            ],
         }
 
 
@@ -92,7 +141,30 @@ def world(server: Server, admin: User, auditor: User, softhsm: SoftHsm, run_jobs
     new = roots.newest(server)
     assert new
     assert new.pk != old.pk, [(job.kind_name, job.state, job.message) for job in ran]
-    return World(admin, auditor, old, new, revocation.schedule_in_a_week(old, actor=admin.actor))
+    hsm_group, software_group = add_groups(token, admin, auditor, run_jobs)
+    planned = revocation.schedule_in_a_week(old, actor=admin.actor)
+    return World(admin, auditor, old, new, planned, hsm_group, software_group)
+
+
+def add_groups(token: Token, admin: User, auditor: User, run_jobs: Callable[..., list[Job]]) -> tuple[Group, Group]:
+    """Make a group on the token and one in pki.db: with members, keys in several states, a sync, a key's use."""
+    entry = HsmEntry(HsmType.SOFTHSM2, by_module(token), TrustEntry())
+    group = creation.create("Luna production", "Keys of the order system.", entry, actor=admin.actor)
+    away = Entered(ConnectionKind.GATEWAY, "hmg-fra-2.invalid", slot="0", pin=Secret("24681357"))
+    editing.add(group, away, actor=admin.actor)
+    software = creation.create("Payroll", "", actor=admin.actor)
+    for of in (group, software):
+        members.add(of, auditor.username, GroupRole.MEMBER, actor=admin.actor)
+    for place, name, spec in KEYS:
+        home = group if place == "hsm" else software
+        generation.request(home, generation.Wanted(name, spec, operations_of(spec)), actor=admin.actor)
+    syncing.sync(group, actor=admin.actor)
+    run_jobs()
+    made = {key.name: key for key in SecurityObject.objects.filter(state=ObjectState.ACTIVE)}
+    activation.deactivate(made["retired"], actor=admin.actor)
+    asking.request(made["invoices"], asking.Wanted(Operation.SIGN, "ecdsa-sha256", b"text"), actor=admin.actor)
+    run_jobs()
+    return group, software
 
 
 def add_backups(server: Server, admin: User) -> None:
