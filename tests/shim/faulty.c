@@ -6,7 +6,9 @@
  *                   FUNCTION before|after hang|wait|crash|return VALUE [once]
  *                   "wait" lasts until the file is gone.
  *                   FUNCTION is C_..., or "load" for the time of loading; "once" removes the file when it fires.
+ *                   FUNCTION#N means its Nth call since the log was begun.
  *                   C_GenerateKeyPair before expose: the private key becomes extractable, whatever was asked for.
+ *                   C_GetAttributeValue after retype VALUE: every key says that it is of this CKA_KEY_TYPE.
  *                   C_GetTokenInfo after flags VALUE: sets these flags of CK_TOKEN_INFO beside the real ones.
  *   FAULTY_LOG      a file to which the name of each called function is appended
  *
@@ -31,7 +33,8 @@ typedef word (*function)(word, word, word, word, word, word, word, word);
   X(16, C_GetOperationState) X(17, C_SetOperationState) X(18, C_Login) X(19, C_Logout) X(20, C_CreateObject) \
   X(21, C_CopyObject) X(22, C_DestroyObject) X(23, C_GetObjectSize) X(24, C_GetAttributeValue) \
   X(25, C_SetAttributeValue) X(26, C_FindObjectsInit) X(27, C_FindObjects) X(28, C_FindObjectsFinal) \
-  X(42, C_SignInit) X(43, C_Sign) X(58, C_GenerateKey) X(59, C_GenerateKeyPair) X(64, C_GenerateRandom)
+  X(29, C_EncryptInit) X(30, C_Encrypt) X(33, C_DecryptInit) X(34, C_Decrypt) X(42, C_SignInit) X(43, C_Sign) \
+  X(48, C_VerifyInit) X(49, C_Verify) X(58, C_GenerateKey) X(59, C_GenerateKeyPair) X(64, C_GenerateRandom)
 #define COUNT 68
 
 struct function_list {
@@ -62,6 +65,22 @@ static void misbehave(const char *action, int *has_value, word *value, const cha
   *value = strtoul(number, NULL, 0);
 }
 
+/* Tell whether this is the call that the order names: FUNCTION, or FUNCTION#N for the Nth one in the log. */
+static int is_meant(char *function, const char *name) {
+  char *count = strchr(function, '#'), line[64];
+  const char *path = getenv("FAULTY_LOG");
+  long calls = 0;
+  FILE *log;
+  if (count) *count++ = 0;
+  if (strcmp(function, name)) return 0;
+  if (!count) return 1;
+  log = path ? fopen(path, "r") : NULL;
+  if (!log) return 0;
+  while (fscanf(log, "%63s", line) == 1) calls += !strcmp(line, name);
+  fclose(log);
+  return calls == strtol(count, NULL, 10);
+}
+
 /* Carry out the order for this function and moment, if there is one; tell whether it gives a return value. */
 static int ordered(const char *name, const char *moment, word *value) {
   char function[64], when[16], action[16], number[32] = "0", once[8] = "";
@@ -71,7 +90,7 @@ static int ordered(const char *name, const char *moment, word *value) {
   if (!file) return 0;
   words = fscanf(file, "%63s %15s %15s %31s %7s", function, when, action, number, once);
   fclose(file);
-  if (words < 3 || strcmp(function, name) || strcmp(when, moment)) return 0;
+  if (words < 3 || strcmp(when, moment) || !is_meant(function, name)) return 0;
   if (!strcmp(once, "once") || !strcmp(number, "once")) unlink(path);
   misbehave(action, &has_value, value, number);
   return has_value;
@@ -89,6 +108,12 @@ static void expose(struct attribute *template, word count) {
       *template[at].value = 1;
 }
 
+static void retype(struct attribute *template, word count, word type) {
+  for (word at = 0; at < count; at++)
+    if (template[at].type == 0x100 && template[at].value && template[at].length == sizeof type) /* CKA_KEY_TYPE */
+      memcpy(template[at].value, &type, sizeof type);
+}
+
 static void note(const char *name) {
   const char *path = getenv("FAULTY_LOG");
   FILE *file = path ? fopen(path, "a") : NULL;
@@ -104,6 +129,7 @@ static word call(int index, const char *name, word a, word b, word c, word d, wo
   if (value == EXPOSE && !strcmp(name, "C_GenerateKeyPair")) expose((struct attribute *)e, f);
   result = real->functions[index](a, b, c, d, e, f, g, h);
   if (ordered(name, "after", &value)) return value;
+  if (value && !strcmp(name, "C_GetAttributeValue")) retype((struct attribute *)c, d, value);
   if (!strcmp(name, "C_GetTokenInfo")) *(word *)(b + FLAGS_OFFSET) |= value;
   return result;
 }
