@@ -14,7 +14,7 @@ from console.servers.models import Server
 from hsm.device.base import KeySpec
 from hsm.device.objects import Operation
 from hsm.models.groups import Group, Policy
-from hsm.models.objects import SecurityObject
+from hsm.models.objects import ObjectState, SecurityObject
 from hsm.objects import generation
 from hsm.objects.generation import Wanted
 from tests.fixtures.groups import ALICE
@@ -100,7 +100,7 @@ def apply_changes(group: Group) -> None:
 
 @pytest.fixture
 def go_on(server: Server, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let time pass until leases have run out, and run everything, until nothing but housekeeping is open."""
+    """Let time pass until leases have run out, and run everything, until nothing is open or to be looked for."""
     from hsm.objects import reconciler
 
     real = clock.now
@@ -114,7 +114,8 @@ def go_on(server: Server, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch) ->
             sweeping.settle_lost(server, clock.now())
             run_jobs(due=True)
             reconciler.reconcile(server)
-            if not Job.objects.filter(state__in=OPEN, every_s=0).exists():
+            late = SecurityObject.objects.filter(look_after__isnull=False, state=ObjectState.FAILED)
+            if not Job.objects.filter(state__in=OPEN, every_s=0).exists() and not late.exists():
                 return
         left = [(job.kind_name, job.state, job.message) for job in Job.objects.filter(state__in=OPEN, every_s=0)]
         raise AssertionError(f"still open: {left}")

@@ -100,7 +100,7 @@ def test_a_pair_stands_in_the_slot(kind: str, hsm_group: Group, slot: Slot, brin
         ("rsa-size", lambda: written(rsa_key(1024)), KeySpec.RSA_2048),
         ("passphrase-missing", lambda: written(ec_key(), passphrase=PASSPHRASE), KeySpec.EC_P256),
         ("not-readable", lambda: written(ec_key())[:90], KeySpec.EC_P256),
-        ("not-consistent", lambda: samples.with_the_point_of_another(), KeySpec.EC_P256),
+        ("not-consistent", samples.with_the_point_of_another, KeySpec.EC_P256),
         ("wrong-length", lambda: AES_KEY[:16], KeySpec.AES_256),
     ],
 )
