@@ -45,15 +45,19 @@ class Ledger:
 
     def claim(self, label: str, serial: str) -> None:
         """Write down that a PIN is tried now. Raises GatewayError: too early, or it cannot be written."""
+        self.refuse_early(label, serial)
         path = self._path(label, serial)
-        wait_s = self.wait_s(label, serial)
-        if wait_s > 0:
-            raise unverified_wait(wait_s)
         note = f"A PIN was tried at token {label!r} ({serial}). Remove this file to allow another try at once.\n"
         try:
             self._write(path, note.encode("utf-8", "replace"))
         except OSError as error:
             raise not_recorded() from error
+
+    def refuse_early(self, label: str, serial: str) -> None:
+        """Raise GatewayError while a former try counts."""
+        wait_s = self.wait_s(label, serial)
+        if wait_s > 0:
+            raise unverified_wait(wait_s)
 
     def wait_s(self, label: str, serial: str) -> int:
         """Return the seconds until another try is allowed; 0 for now."""

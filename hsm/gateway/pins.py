@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from hsm.device import opening
@@ -19,9 +19,10 @@ from hsm.device.base import Pin, TokenFlag, TokenInfo
 from hsm.device.codes import error_for
 from hsm.device.errors import WRONG_PINS, DeviceError, PinError
 from hsm.device.token import TokenDevice
-from hsm.gateway.faults import final_try, known_to_be_wrong
+from hsm.gateway.faults import GatewayError, final_try, known_to_be_wrong
 from hsm.gateway.ledger import Ledger
 
+TRY_S = 30.0  # whoever tries an unknown PIN keeps others with unknown PINs waiting no longer than that
 MAX_WRONG = 10_000  # more than the ledger lets through in a hundred days
 
 # Before the token could see the PIN: its try is given back. After any other error nobody knows.
@@ -100,6 +101,7 @@ class Pins:
         self, token: TokenInfo, known: _Known, pin: str, mark: str, until: float, check: Callable[[], None]
     ) -> None:
         """Try a PIN that is not known to be right, once. Raises DeviceError."""
+        until = min(until, time.monotonic() + TRY_S)
         if not known.lock.acquire(timeout=max(0.0, until - time.monotonic())):
             raise error_for("TOKEN_BUSY")
         try:
@@ -107,6 +109,7 @@ class Pins:
                 return  # another request with this PIN was first
             if mark in known.wrong:
                 raise known_to_be_wrong()
+            self._ledger.refuse_early(token.label, token.serial)
             check()
             self._refuse_risk(token, until)
             self._try(token, known, pin, mark, until)
@@ -149,7 +152,7 @@ class Pins:
                 known.right = ""
             if error.code in WRONG_PINS:
                 _remember(known, mark)
-        if self._ledger.wait_s(token.label, token.serial) == 0:
+        with suppress(GatewayError):  # a try counts already, or it cannot be written down
             self._ledger.claim(token.label, token.serial)
 
     def _end(self, token: TokenInfo, mark: str) -> None:

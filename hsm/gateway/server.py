@@ -1,8 +1,10 @@
 """gunicorn with this gateway's listeners, threads and application. One worker process holds all state."""
 
+import ctypes
 import errno
 import logging
 import os
+import resource
 import socket
 from typing import Any
 
@@ -31,6 +33,7 @@ BACKLOG = 512
 # The console has a circuit breaker for each connection. Here a short pause is enough to keep a failing module from
 # being started over and over, and a device that is back is seen at once.
 PAUSE_S = 1.0
+PR_SET_DUMPABLE = 4  # linux/prctl.h
 
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -84,7 +87,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         slots: Slots,
     ) -> None:
         self._config = config
-        self._listeners = listeners
+        self._bind = [f"fd://{listener.detach()}" for listener in listeners]
         self._ports = ports
         self._doors = doors
         self._ledger = ledger
@@ -95,7 +98,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Tell gunicorn what it serves, and how."""
         GatewayWorker.health_ports = self._ports.health
         settings = {
-            "bind": [f"fd://{listener.detach()}" for listener in self._listeners],
+            "bind": self._bind,
             # Read by nobody: it makes gunicorn ask `ssl_context` for each connection.
             "certfile": str(self._config.cert_file),
             "ssl_context": lambda _config, _default: self._doors,
@@ -145,6 +148,9 @@ class Gateway(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _start_alone(_server: object, _worker: object) -> None:
+    """In the worker process: no core dump and no debugger, for PINs pass through its memory."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     pool.breaker = Breaker(pause_s=lambda _failures: PAUSE_S)
 
 

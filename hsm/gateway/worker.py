@@ -6,6 +6,7 @@ answer while every other thread waits for the HSM.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from gunicorn.workers import gthread
@@ -36,10 +37,10 @@ class GatewayWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
 
     def enqueue_req(self, conn: Any) -> None:
         """Give the connection to a thread once there is something to read."""
-        if not conn.initialized and not conn.data_ready:
+        if self.alive and not conn.initialized and not conn.data_ready:
             silent: Future[object] = Future()
             silent.set_result(gthread._DEFER)  # noqa: SLF001 - what handle() returns for a silent client, 5 s later
-            self.finish_request(conn, silent)
+            super().finish_request(conn, silent)
             return
         pool = self.health_pool if conn.server[1] in self.health_ports else self.tpool
         work = pool.submit(self.handle, conn)
@@ -49,8 +50,22 @@ class GatewayWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
         """Handle one request, and close the connection here when that was the last one."""
         outcome = super().handle(conn)
         if not outcome:
-            conn.close(graceful=True)
+            with suppress(OSError):
+                conn.close(graceful=True)
         return outcome
+
+    def finish_request(self, conn: Any, fs: Future[Any]) -> None:
+        """Keep the connection, or count one less: `handle` has closed it."""
+        if not fs.cancelled() and fs.exception() is None and not fs.result():
+            self.nr_conns -= 1
+        else:
+            super().finish_request(conn, fs)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """At the end, give silent connections no more time than kept ones."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
 
     def _accept_waiting(self, listener: Any) -> None:
         taken = -1

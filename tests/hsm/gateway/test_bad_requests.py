@@ -14,7 +14,7 @@ import pytest
 from hsm.device import gatewaywire as wire
 from tests.fixtures.processes import wait_for
 from tests.hsm.device.waiting import alive
-from tests.hsm.gateway.asking import JSON, Client, tls
+from tests.hsm.gateway.asking import JSON, Client, health, tls
 from tests.hsm.gateway.conftest import Served
 
 KEY = {"spec": "ec-p256", "key_label": "", "operations": ["sign", "verify"]}
@@ -182,6 +182,9 @@ def test_nothing_is_begun_for_a_client_that_has_left(failing: Served) -> None:
 
 
 def test_sigterm_lets_a_request_end_and_leaves_nothing(failing: Served) -> None:
+    for _ in range(5):
+        assert health(failing.gateway) == 204  # connections that have ended must not count
+    silent = socket.create_connection((failing.gateway.address, failing.gateway.port), 60)
     with failing.client() as client:
         assert client.ask("token").status == 200
         processes = [failing.gateway.worker, *failing.gateway.hosts()]
@@ -200,6 +203,7 @@ def test_sigterm_lets_a_request_end_and_leaves_nothing(failing: Served) -> None:
         failing.faulty.behave()
         slow.join(60)
         assert statuses == [200]
+    assert _end_of(silent) == b""  # nobody waits for the one who says nothing
     assert failing.gateway.process.wait(60) == 0
     wait_for(lambda: not any(map(alive, processes)), 60, "the end of the hosts")
 
@@ -217,6 +221,16 @@ def test_kill_9_leaves_no_host_behind(fresh: Served, victim: str) -> None:
     if victim == "worker":  # gunicorn starts another
         with fresh.client() as client:
             assert client.ask("token").status == 200
+
+
+def test_sighup_starts_a_new_worker(fresh: Served) -> None:
+    fresh.gateway.start()
+    former = fresh.gateway.worker
+    assert fresh.gateway.process
+    fresh.gateway.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: not alive(former), 60, "the end of the former worker")
+    with fresh.client() as client:
+        assert client.ask("token").status == 200
 
 
 def _connect(served: Served) -> ssl.SSLSocket:
