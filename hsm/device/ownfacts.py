@@ -127,6 +127,13 @@ OWN: dict[str, CodeFacts] = {
     "PIN_LOCKED": CodeFacts(
         None, OPERATOR, "The token says that its PIN is locked. The PIN was not tried.", f"{SO} to unlock it.", PinError
     ),
+    "PIN_FINAL_TRY": CodeFacts(
+        None,
+        OPERATOR,
+        "The token says that one more wrong PIN locks it. The PIN was not tried.",
+        "Log in once with the right PIN by a tool of the vendor, which clears this mark, then try again.",
+        PinError,
+    ),
     "PIN_NOT_SET": CodeFacts(
         None,
         OPERATOR,

@@ -112,16 +112,6 @@ def known_to_be_wrong() -> DeviceError:
     )
 
 
-def final_try() -> DeviceError:
-    """Return the error for a token that locks with the next wrong PIN."""
-    return PinError(
-        "The token says that one more wrong PIN locks it. The PIN was not tried.",
-        code="PIN_FINAL_TRY",
-        error_class=ErrorClass.OPERATOR,
-        next_step="Log in once with the right PIN by a tool of the vendor, which clears this mark, then try again.",
-    )
-
-
 def not_recorded() -> GatewayError:
     """Return the error for a try that could not be written down first."""
     return GatewayError(

@@ -19,7 +19,7 @@ from hsm.device.base import Pin, TokenFlag, TokenInfo
 from hsm.device.codes import error_for
 from hsm.device.errors import WRONG_PINS, DeviceError, PinError
 from hsm.device.token import TokenDevice
-from hsm.gateway.faults import GatewayError, final_try, known_to_be_wrong
+from hsm.gateway.faults import GatewayError, known_to_be_wrong
 from hsm.gateway.ledger import Ledger
 
 TRY_S = 30.0  # whoever tries an unknown PIN keeps others with unknown PINs waiting no longer than that
@@ -122,7 +122,7 @@ class Pins:
         if TokenFlag.USER_PIN_LOCKED in now.flags:
             raise error_for("PIN_LOCKED")
         if TokenFlag.USER_PIN_FINAL_TRY in now.flags:
-            raise final_try()
+            raise error_for("PIN_FINAL_TRY")
 
     def _try(self, token: TokenInfo, known: _Known, pin: str, mark: str, until: float) -> None:
         self._ledger.claim(token.label, token.serial)
