@@ -1,13 +1,19 @@
 """What the console makes of a peer that is no good gateway. One fake peer, every way to be bad."""
 
+import os
 import secrets
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from hsm.device import gatewaywire as wire
 from hsm.device.base import KeySpec, Pin, TokenFlag
@@ -128,6 +134,15 @@ def redirect(exchange: Exchange) -> None:
     exchange.send(b"HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1:1/v1/token\r\nContent-Length: 0\r\n\r\n")
 
 
+def encrypted() -> tuple[str, str]:
+    """Return a client certificate whose key needs a passphrase: nobody is asked for it at a terminal."""
+    mine = Authority("x").issue("console")
+    kept = serialization.BestAvailableEncryption(b"secret")
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, kept)
+    return mine.pem, mine.key.private_bytes(*form).decode()
+
+
+ENCRYPTED = encrypted()
 UNKNOWN_FIELD = GOOD[:-1] + b',"more":1}'
 OTHER_VERSION = wire.encode(wire.TokenAnswer(token=TOKEN, is_open=False, protocol=2))
 
@@ -264,6 +279,36 @@ def wait_for_close(device: GatewayDevice) -> None:
         time.sleep(0.01)
 
 
+def echo(exchange: Exchange) -> None:
+    """Sign by giving the data back."""
+    asked = wire.decode(exchange.request.partition(b"\r\n\r\n")[2], wire.Sign)
+    exchange.answer(wire.encode(wire.SignAnswer(signature=asked.data)))
+
+
+def test_threads_get_their_own_answers(authority: Authority, leaf: Issued) -> None:
+    with fake_peer(echo, leaf) as peer, ThreadPoolExecutor(8) as threads:
+        device = device_of(peer, authority)
+
+        def one(_number: int) -> bool:
+            data = secrets.token_bytes(32)
+            return device.sign_data(KeyFamily.KEY_PAIR, bytes(16), data, "ecdsa-sha256") == data
+
+        assert all(threads.map(one, range(400)))
+        assert peer.connections <= 8
+
+
+def test_a_forked_process_uses_connections_of_its_own(authority: Authority, leaf: Issued) -> None:
+    with fake_peer(good, leaf) as peer:
+        device = device_of(peer, authority)
+        device.token()
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if device.token().label == "hsm" else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert device.token().label == "hsm"
+        assert (peer.connections, len(peer.requests)) == (2, 3)
+
+
 # Whose certificate it is (GRP-13, GRP-14, GRP-18, GRP-49)
 
 
@@ -372,6 +417,7 @@ def test_other_suites_are_refused(authority: Authority, leaf: Issued, suite: str
         {"ca_pem": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
         {"client_cert_pem": "no PEM", "client_key": Pin("no PEM")},
         {"client_key": Pin("alone")},
+        {"client_cert_pem": ENCRYPTED[0], "client_key": Pin(ENCRYPTED[1])},
         {"host": "https://127.0.0.1"},
         {"host": "127.0.0.1/v1"},
         {"host": "a b"},
@@ -379,7 +425,7 @@ def test_other_suites_are_refused(authority: Authority, leaf: Issued, suite: str
         {"port": 0},
         {"port": 65536},
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_what_cannot_be_an_address_or_a_certificate(
     authority: Authority, leaf: Issued, changes: dict[str, Any]
@@ -414,6 +460,61 @@ def test_a_port_on_which_nobody_listens(authority: Authority, leaf: Issued) -> N
         device_of(peer, authority).generate(secrets.token_bytes(16), KeySpec.EC_P256, "k", SIGNS)
     assert (caught.value.code, caught.value.outcome_unknown) == ("GATEWAY_REFUSED", False)
     assert time.monotonic() - began < 0.5
+
+
+class Silent:
+    """A port that takes connections and never says a word, or says one that is not TLS."""
+
+    def __init__(self, word: bytes = b"") -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._word = word
+        self._taken: list[socket.socket] = []
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        with suppress(OSError):
+            while True:
+                taken, _address = self._listener.accept()
+                self._taken.append(taken)
+                taken.sendall(self._word)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        for sock in (self._listener, *self._taken):
+            sock.close()
+
+
+@pytest.mark.parametrize(
+    ("word", "code"), [(b"", "GATEWAY_UNREACHABLE"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", "GATEWAY_TLS")]
+)
+def test_a_port_that_speaks_no_tls(authority: Authority, word: bytes, code: str) -> None:
+    with closing(Silent(word)) as silent:
+        device = GatewayDevice(GatewayAddress("127.0.0.1", silent.port, 1, authority.pem), PIN, "1", SHORT_S)
+        began = time.monotonic()
+        with pytest.raises(DeviceError) as caught:
+            device.generate(secrets.token_bytes(16), KeySpec.EC_P256, "k", SIGNS)
+        assert (caught.value.code, caught.value.outcome_unknown) == (code, False)
+        assert time.monotonic() - began < SHORT_S + 1
+
+
+def test_a_name_service_that_does_not_answer(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    lookup = socket.getaddrinfo
+
+    def hangs(*arguments: Any, **options: Any) -> Any:
+        if options.get("flags") != socket.AI_NUMERICHOST:
+            over.wait(60)
+        return lookup(*arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    began = time.monotonic()
+    with pytest.raises(DeviceError) as caught:
+        GatewayDevice(GatewayAddress("localhost", 4442, 1, ca_pem=authority.pem), PIN, "1", SHORT_S).token()
+    over.set()
+    assert caught.value.code == "GATEWAY_NAME"
+    assert time.monotonic() - began < SHORT_S + 1
 
 
 # What a gateway reports
