@@ -25,7 +25,8 @@ SLOT_HELP = (
 )
 PIN_HELP = (
     "The PIN of the slot. Set it with <code>pkcs11-tool --login --login-type so --init-pin</code>, update it with "
-    "<code>pkcs11-tool --login --change-pin</code>; you must be a security officer (SO) for both."
+    "<code>pkcs11-tool --login --change-pin</code>; you must be a security officer (SO) for both. "
+    '<a href="/help/pin/">PIN and security officer</a>'
 )
 
 
