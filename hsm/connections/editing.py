@@ -89,7 +89,8 @@ def edit(
         before = row.name, row.slot
         moved = any(getattr(row, name) != value for name, value in entered.place().items())
         pin = _pin(entered, draft, row.pk)
-        for name, value in {**entered.place(), **(FORGOTTEN if moved else {})}.items():
+        # With a PIN the token is named anew, too: the one in that slot may have been replaced.
+        for name, value in {**entered.place(), **(FORGOTTEN if moved or pin else {})}.items():
             setattr(row, name, value)
         _put_pin(row, pin)
         row.save()

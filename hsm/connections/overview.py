@@ -10,6 +10,7 @@ from hsm.connections.ordering import MOVES, Move
 from hsm.connections.slots import shown
 from hsm.groups import certificates
 from hsm.jobs import TEST_CONNECTIONS
+from hsm.models.drafts import StagedClientPair
 from hsm.models.groups import Connection, ConnectionKind, ConnectionState, Group, Trust
 
 LOOKS = {
@@ -131,6 +132,9 @@ def _cautions(group: Group, rows: list[Connection], now: datetime) -> list[Warn]
         for row in rows
         if row.is_open
     ]
+    staged = StagedClientPair.objects.filter(group=group).exclude(problem="").first()
+    if staged:
+        found.append(Warn("The client certificate was not taken over.", staged.problem, "", "See Edit certificates."))
     if group.trust == Trust.CUSTOM:
         found += [
             Warn(

@@ -15,7 +15,8 @@ from hsm.bindings import logged_in, real_path
 from hsm.connections.faults import incomplete, pin_refused
 from hsm.connections.sealed import PIN_PURPOSE
 from hsm.device import opening
-from hsm.device.errors import DeviceError, ErrorClass, PinError
+from hsm.device.base import TokenInfo
+from hsm.device.errors import DeviceError, ErrorClass, PinError, TokenNotFoundError
 from hsm.device.gateway import GatewayDevice
 from hsm.device.gatewaycalls import GatewayAddress
 from hsm.device.objects import ObjectDevice
@@ -66,13 +67,25 @@ def _as_fault(error: ConsoleError) -> DeviceError:
 @contextmanager
 def _open_module(connection: Connection, deadline_s: float) -> Iterator[ObjectDevice]:
     """Log in to the token of a module on this server; one that moved is found by its label and serial number."""
-    path = real_path(connection.module_path)
-    if connection.serial:
-        token = opening.find_token(path, label=connection.label, serial=connection.serial, deadline_s=deadline_s)
-    else:
-        token = opening.find_token(path, slot_id=int(connection.slot), deadline_s=deadline_s)
+    token = _find(connection, real_path(connection.module_path), deadline_s)
     with logged_in(token, _entered(connection)) as device:
         yield cast("ObjectDevice", device)
+
+
+def _find(connection: Connection, path: str, deadline_s: float) -> TokenInfo:
+    """Return the token; raises TokenNotFoundError, also when its slot holds another one by now."""
+    if not connection.serial:
+        return opening.find_token(path, slot_id=int(connection.slot), deadline_s=deadline_s)
+    try:
+        return opening.find_token(path, label=connection.label, serial=connection.serial, deadline_s=deadline_s)
+    except TokenNotFoundError as error:
+        raise TokenNotFoundError(
+            f"The token {connection.label} (serial {connection.serial}) is in no slot of this module any more. "
+            "The PIN was not tried on another one.",
+            code=error.code,
+            error_class=error.error_class,
+            next_step="Connect that token. If another one took its place, edit the connection and enter slot and PIN.",
+        ) from error
 
 
 @contextmanager
