@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from hsm.device import spki
-from hsm.device.base import KeySpec, SignatureScheme
+from hsm.device.base import KeySpec, Pin, SignatureScheme
 from hsm.device.errors import DeviceError
 from hsm.device.failover import Health
 from hsm.device.gatewaycalls import close_links
@@ -175,6 +177,33 @@ def test_a_creation_happens_once_or_is_known_to_be_unknown(two: Two, fault: Call
         if found is not None:
             group.remove(PAIR, key_id, found.spki_der)
             assert two.objects(key_id) == 0
+
+
+IMPORTS = ("before crash", "after crash", "before return 0x30", "after return 0x30")
+
+
+@pytest.mark.parametrize("order", IMPORTS)
+def test_an_import_happens_once_or_is_known_to_be_unknown(two: Two, order: str) -> None:
+    """A pair is two objects: what is left of a half-made one is seen, and goes when it is removed."""
+    key_id, key = secrets.token_bytes(16), ec.generate_private_key(ec.SECP256R1())
+    material = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    with two.group() as group:
+        two.module.order(f"C_CreateObject {order}")
+        unknown = False
+        try:
+            group.import_key(key_id, KeySpec.EC_P256, "k", SIGNS, Pin(material))
+        except DeviceError as error:
+            if not error.outcome_unknown:
+                raise
+            unknown = True
+        two.heal()
+        found = two.second.device().read(PAIR, key_id)
+        assert two.objects(key_id) == (1 if found is not None and found.has_private else 0)
+        assert unknown or (
+            found is not None and found.has_private and found.spki_der == spki.spki_der(key.public_key())
+        )
+        group.remove(PAIR, key_id, None)
+        assert group.read(PAIR, key_id) is None
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
