@@ -31,7 +31,7 @@ class Shown:
     """An object as pkcs11-tool lists it."""
 
     label: str
-    usage: frozenset[str]
+    usage: set[str]
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Slot:
         for block in re.split(r"\n(?=\S)", self.softhsm.objects(self.token, kind)):
             lines = dict(re.findall(r"^\s+(label|ID|Usage):\s*(.*?)\s*$", block, re.MULTILINE))
             if "ID" in lines:
-                usage = frozenset(lines.get("Usage", "").replace(" ", "").split(",")) - {"", "none"}
+                usage = set(lines.get("Usage", "").replace(" ", "").split(",")) - {"", "none"}
                 found[lines["ID"]] = Shown(lines.get("label", ""), usage)
         return found
 
@@ -70,7 +70,8 @@ def hsm_group(slot: Slot, module_group: Callable[..., Group]) -> Group:
 @pytest.fixture(params=["software", "module"])
 def any_group(request: pytest.FixtureRequest) -> Group:
     """Return a group of either kind: what is done to its keys looks alike."""
-    return request.getfixturevalue("software_group" if request.param == "software" else "hsm_group")
+    group: Group = request.getfixturevalue("software_group" if request.param == "software" else "hsm_group")
+    return group
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def ec_key() -> ec.EllipticCurvePrivateKey:
 
 @cache
 def rsa_key(bits: int = 2048, exponent: int = 65537) -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(exponent, bits)  # type: ignore[arg-type]  # also the bad one
+    return rsa.generate_private_key(exponent, bits)
 
 
 def written(

@@ -115,8 +115,15 @@ class TestModuleDies:
         assert fresh(key).state == (ObjectState.ACTIVE if when == "after" else ObjectState.FAILED)
         check_one_or_none(key, slot)
 
-    @pytest.mark.parametrize("when", ["before", "after"])
-    @pytest.mark.parametrize("kind", ["pair", "secret"])
+    @pytest.mark.parametrize(
+        ("shim_group", "kind", "when"),
+        [
+            ("module", "pair", "before"),
+            ("module", "secret", "after"),
+            ("gateway", "pair", "after"),
+        ],
+        indirect=["shim_group"],
+    )
     def test_in_an_import(
         self, kind: str, when: str, shim_group: Group, shim: FaultyModule, slot: Slot, run_jobs: RunJobs, go_on: GoOn
     ) -> None:
@@ -129,6 +136,7 @@ class TestModuleDies:
         go_on()
         check_one_or_none(key, slot)
 
+    @pytest.mark.parametrize("shim_group", ["module"], indirect=True)
     def test_answers_with_an_error_for_a_key_that_it_made(
         self, shim_group: Group, shim: FaultyModule, slot: Slot, run_jobs: RunJobs, go_on: GoOn
     ) -> None:

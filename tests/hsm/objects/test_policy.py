@@ -11,7 +11,7 @@ from hsm.device.base import KeySpec
 from hsm.device.objects import KeyFamily, Operation
 from hsm.models.groups import Group, GroupKind, Policy
 from hsm.models.objects import SecurityObject, Tombstone
-from hsm.objects import activation, permissions, policy, removal
+from hsm.objects import activation, permissions, policy, record, removal
 from hsm.objects.policy import Change
 from hsm.use.deciding import decide
 from tests.fixtures.groups import ALICE
@@ -92,7 +92,7 @@ def test_permissions_of_both_halves(hsm_group: Group, slot: Slot, make: MakeKey,
     private, public = slot.halves(key)
     assert private
     assert public
-    assert (private.usage, public.usage) == ({"sign", "derive"}, frozenset())
+    assert (private.usage, public.usage) == ({"sign", "derive"}, set())
 
 
 @pytest.mark.parametrize("family", ["pair", "secret"])
@@ -179,7 +179,7 @@ def test_what_makes_no_sense_is_refused(software_group: Group, make: MakeKey) ->
     with pytest.raises(InvalidError, match="cannot encrypt"):
         permissions.request(pair, frozenset({Operation.ENCRYPT}), actor=ALICE)
     with pytest.raises(InvalidError, match="are the permissions that it has"):
-        permissions.request(pair, permissions.operations(pair), actor=ALICE)
+        permissions.request(pair, record.operations(pair), actor=ALICE)
 
 
 def test_a_failed_key_leaves_only_its_record(software_group: Group, make: MakeKey) -> None:

@@ -76,11 +76,11 @@ def test_a_key_that_cannot_be_modified(hsm_group: Group, slot: Slot, run_jobs: R
     (job,) = run_jobs()
     assert job.state == State.FAILED
     after = fresh(key)
-    assert after.operations == ["encrypt", "decrypt"]
+    assert after.operations == key.operations
     assert after.problem
     assert after.problem_code.startswith("CKR_")
     assert not after.out_of_step, "both sides still permit the same"
-    assert slot.objects("secrkey")[key.key_id].usage == {"encrypt", "decrypt"}
+    assert slot.objects("secrkey")[key.key_id].usage >= {"encrypt", "decrypt"}
 
 
 def test_out_of_step_is_marked(shim_group: Group, shim: FaultyModule, make: MakeKey, run_jobs: RunJobs) -> None:
@@ -127,7 +127,7 @@ def test_module_dies_in_a_change_of_permissions(
     private, public = slot.halves(key)
     assert private
     assert public
-    assert (private.usage, public.usage) == ({"sign"}, frozenset())
+    assert (private.usage, public.usage) == ({"sign"}, set())
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
