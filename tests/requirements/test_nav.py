@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from console.servers.models import Server
+from hsm.models.groups import Group
 
 
 @dataclass
@@ -79,6 +80,23 @@ def test_a_documented_path_leads_to_its_page(
     assert said in re.sub(r"<h1[^>]*>", "<h1>", page)
     current = re.findall(r'<a href="[^"]*" aria-current="page">(?:<svg.*?</svg>)?([^<]+)', page, re.DOTALL)
     assert labels[-1] in [label.strip() for label in current]
+
+
+@pytest.mark.parametrize(
+    ("label", "button", "title"),
+    [
+        ("Groups", "new-group", "Add new group"),  # NAV-07
+        ("Security Objects", "new-object", "Add New Security Object"),  # NAV-08
+    ],
+)
+def test_groups_and_objects_have_a_page_with_a_create_button(
+    admin_client: Client, software_group: Group, label: str, button: str, title: str
+) -> None:
+    menu = Menu(admin_client.get("/").content.decode())
+    page = admin_client.get(walk(menu, "Hardware Security", label)).content.decode()
+    link = re.search(rf'id="{button}" href="([^"]+)"', page)
+    assert link
+    assert f"<h1>{title}</h1>" in re.sub(r"<h1[^>]*>", "<h1>", admin_client.get(link[1]).content.decode())
 
 
 def test_no_entry_of_the_menu_is_dead(admin_client: Client, server: Server) -> None:

@@ -83,6 +83,30 @@ def test_every_help_page_opens(user_client: Client, page: help_pages.HelpPage) -
     assert page.title in user_client.get("/help/").content.decode()
 
 
+@pytest.mark.parametrize(
+    ("slug", "said"),
+    [
+        ("hsm", "to speed up cryptographic operations, or to keep keys safe. Few have both reasons"),  # DMN-33
+        ("pin", "pkcs11-tool -L --module /opt/nfast/toolkits/pkcs11/libcknfast.so"),  # GRP-08
+        ("pin", "uninitialized</code>, <code>(empty)"),  # GRP-09
+        ("pin", "--login --login-type so --init-pin"),  # GRP-11, ROL-08
+        ("pin", "--login --change-pin"),  # GRP-11, ROL-08
+        ("pin", "The user PIN does not open that door"),  # ROL-07
+        ("gateway", "openssl req -x509 -newkey rsa:4096 -keyout key.pem -out cert.pem -days 365 -nodes"),  # DMN-08
+        ("gateway", "openssl pkcs12 -export -out cert.p12 -inkey key.pem -in cert.pem"),  # DMN-09
+        ("gateway", "/etc/keystead/pki/cert.p12"),  # DMN-10
+        ("gateway", "/etc/default/keystead-hmg"),  # DMN-11
+        ("gateway", "/opt/nfast/toolkits/pkcs11/libcknfast.so"),  # DMN-16
+        ("gateway", "/usr/safenet/lunaclient/lib/libCryptoki2_64.so"),  # DMN-17
+        ("gateway", "sudo systemctl enable keystead-hmg"),  # DMN-18
+        ("gateway", "systemctl status keystead-hmg"),  # DMN-19
+        ("gateway", "journalctl -u keystead-hmg"),  # DMN-20
+    ],
+)
+def test_the_help_says_what_operators_look_for(user_client: Client, slug: str, said: str) -> None:
+    assert said in " ".join(user_client.get(f"/help/{slug}/").content.decode().split())
+
+
 def test_an_unknown_help_page_is_a_404(user_client: Client) -> None:
     assert user_client.get("/help/nothing/").status_code == 404
 
