@@ -64,6 +64,11 @@ def schemes(spec: KeySpec, operation: Operation) -> tuple[Scheme, ...]:
     return tuple(scheme for scheme in kinds if operation in scheme.operations)
 
 
+def label_of(value: str) -> str:
+    """Return what a page calls a scheme."""
+    return next((scheme.label for scheme in (*ECDSA, *RSA, *AES) if scheme.value == value), value)
+
+
 def bounds(spec: KeySpec, operation: Operation, scheme: Scheme) -> Bounds:
     """Return how long the input may be: of the data, or of what is to be decrypted."""
     if operation in SIGNING:

@@ -27,6 +27,7 @@ from hsm.rights import Right, object_for
 from hsm.use import asking, enclosure
 from hsm.use.forms import UseForm
 from hsm.use.offers import Offer, offers
+from hsm.use.schemes import label_of
 from hsm.use.showing import shown
 from hsm.views.scope import user_of
 
@@ -90,7 +91,7 @@ def result(request: HttpRequest, object_id: UUID, use_id: UUID) -> HttpResponse:
     context: dict[str, Any] = {"key": key, "group": key.group, "use": row}
     if row is None:
         return render(request, "hsm/use/result.html", context, status=HTTPStatus.GONE)
-    context |= {"job": row.job, "operation": Operation(row.operation)}
+    context |= {"job": row.job, "operation": Operation(row.operation), "scheme": label_of(row.scheme)}
     if row.job.state == State.SUCCEEDED:
         context["answer"] = _answer(request, row)
     template = "hsm/use/result.html#region" if htmx.wants_fragment(request) else "hsm/use/result.html"

@@ -66,6 +66,7 @@ def test_encrypt_and_decrypt_with_reload_between(
     assert ">Text</h3>" in page
     assert DATA in page
     assert "pki.db" in page.partition("Served by")[2][:60]
+    assert "<dd>AES-GCM</dd>" in page
     assert places_of(DATA, var_dir, text=caplog.text) == []
 
 
