@@ -22,6 +22,7 @@ from hsm.objects.forms import operation_choices
 from hsm.objects.generation import Wanted
 from hsm.objects.offer import MOST_BYTES, TYPES, KeyType, Spelling
 from hsm.rights import visible_groups
+from settings_store.forms import OpenField
 
 GENERATE, IMPORT = "generate", "import"
 SECRETS = ("value", "value_file", "passphrase")
@@ -80,9 +81,8 @@ class NewObjectForm(forms.Form):
         ],
         widget=forms.Select(attrs={"class": "short"}),
     )
-    value = forms.CharField(
+    value = OpenField(
         label="Place value here or import from file",
-        required=False,
         strip=False,
         max_length=MOST_BYTES,
         widget=forms.Textarea(attrs=PLAIN | {"rows": 7, "class": "mono", "hx-preserve": "true"}),
