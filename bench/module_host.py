@@ -38,7 +38,7 @@ print(json.dumps(direct_times(sys.argv[1], sys.argv[2], bytes.fromhex(sys.argv[3
 def measure() -> dict[str, float | bool]:
     """Make a token in a temporary folder, measure in turns, and return the figures."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = _softhsm(Path(folder))
+        environment = softhsm(Path(folder))
         key_id = secrets.token_bytes(16)
         with open_token(SOFTHSM, label="bench", pin=Pin(PIN), pin_version="1", environment=environment) as device:
             device.generate_key_pair(key_id, KeySpec.EC_P256, "bench")
@@ -89,7 +89,8 @@ def _in_one_process(serial: str, key_id: bytes, environment: dict[str, str]) -> 
     return [float(value) for value in json.loads(done.stdout)]
 
 
-def _softhsm(folder: Path) -> dict[str, str]:
+def softhsm(folder: Path) -> dict[str, str]:
+    """Make a token named bench in the folder, and return the environment that shows it."""
     (folder / "tokens").mkdir()
     conf = folder / "softhsm2.conf"
     conf.write_text(f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\nlog.level = ERROR\n")

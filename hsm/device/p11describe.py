@@ -18,7 +18,7 @@ from hsm.device.errors import ErrorClass
 from hsm.device.faults import ModuleFaultError
 from hsm.device.objects import KeyFamily, Operation
 from hsm.device.objectwire import ObjectPart, PublicPart, UnmatchedPart
-from hsm.device.p11calls import Calls
+from hsm.device.p11calls import ULONG_BYTES, Calls
 from hsm.device.p11fields import Fields
 
 MAX_LABEL_BYTES = 1024
@@ -33,16 +33,16 @@ CLAIMS = {
     int(A.ALWAYS_SENSITIVE): "always_sensitive",
     int(A.MODIFIABLE): "modifiable",
 }
-COMMON = {
-    A.CLASS: 8,
-    A.KEY_TYPE: 8,
-    A.VALUE_LEN: 8,
+FLAGS = (*OPERATIONS, *CLAIMS)
+PUBLIC_VALUES: dict[int, int] = {A.EC_PARAMS: 128, A.EC_POINT: 256, A.MODULUS: 1024, A.PUBLIC_EXPONENT: 16}
+FIELDS: dict[int, int] = {
+    **dict.fromkeys((A.CLASS, A.KEY_TYPE, A.VALUE_LEN), ULONG_BYTES),
     A.ID: 256,
     A.LABEL: 256,
-    **dict.fromkeys((*OPERATIONS, *CLAIMS), 1),
+    **PUBLIC_VALUES,
 }
-EC_VALUES = {A.EC_PARAMS: 128, A.EC_POINT: 256}
-RSA_VALUES = {A.MODULUS: 1024, A.PUBLIC_EXPONENT: 16}
+# What is public about a key of these types
+WITH_PUBLIC = {"EC": (A.EC_PARAMS, A.EC_POINT), "RSA": (A.MODULUS, A.PUBLIC_EXPONENT)}
 PUBLIC_KEY, CERTIFICATE = int(ObjectClass.PUBLIC_KEY), int(ObjectClass.CERTIFICATE)
 KEY_CLASSES = {
     int(ObjectClass.PRIVATE_KEY): KeyFamily.KEY_PAIR,
@@ -51,6 +51,9 @@ KEY_CLASSES = {
 }
 KEY_TYPES: dict[int, str] = {kind.value: kind.name.lstrip("_") for kind in KeyType}
 CLASS_NAMES: dict[int, str] = {kind.value: f"CKO_{kind.name.lstrip('_')}" for kind in ObjectClass}
+
+
+Claims = dict[str, bool | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Half:
     key_id: bytes
     label: str
     operations: frozenset[Operation]
-    claims: dict[str, bool | None]
+    claims: Claims
     public: PublicPart | None
 
     @property
@@ -74,20 +77,22 @@ class Half:
 
 
 class Describer:
-    """Reads halves in the session of its owner."""
+    """Reads halves in the session of its owner, each by one call where the module is willing."""
 
     def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-        self._common = Fields(calls, COMMON)
-        self._values = {KeyType.EC.name: Fields(calls, EC_VALUES), KeyType.RSA.name: Fields(calls, RSA_VALUES)}
+        self._fields = Fields(calls, FIELDS, FLAGS, frozenset(PUBLIC_VALUES))
+        self._flags: dict[bytes, tuple[frozenset[Operation], Claims]] = {}
 
     def half(self, session: int, handle: int) -> Half:
         """Read one object. Raises ModuleFaultError when the module does not even say what it is."""
-        values = self._common.read(session, handle)
+        values, flags = self._fields.read(session, handle)
         object_class = _number(values.get(A.CLASS))
         if object_class is None:
             raise ModuleFaultError("CKR_ATTRIBUTE_SENSITIVE", "The class of an object cannot be read.")
+        operations, claims = self._flags.get(flags) or self._decoded(flags)
         key_type = _key_type(values.get(A.KEY_TYPE))
+        if object_class == PUBLIC_KEY:
+            self._complete(session, handle, key_type, values)
         return Half(
             handle=handle,
             object_class=object_class,
@@ -95,31 +100,23 @@ class Describer:
             key_bits=8 * (_number(values.get(A.VALUE_LEN)) or 0),
             key_id=values.get(A.ID, b""),
             label=values.get(A.LABEL, b"")[:MAX_LABEL_BYTES].decode(errors="backslashreplace"),
-            operations=frozenset(name for kind, name in OPERATIONS.items() if _flag(values.get(kind))),
-            claims={name: _flag(values.get(kind)) for kind, name in CLAIMS.items()},
-            public=self._public(session, handle, key_type) if object_class == PUBLIC_KEY else None,
+            operations=operations,
+            claims=claims,
+            public=_public(key_type, values) if object_class in KEY_CLASSES else None,
         )
 
-    def key(self, session: int, family: KeyFamily, halves: list[Half]) -> ObjectPart:
-        """Describe a key; what is public about a pair without a public half is asked of the private one."""
-        public = next((half.public for half in halves if half.is_public), None)
-        if public is None and family is KeyFamily.KEY_PAIR:
-            public = self._public(session, halves[0].handle, halves[0].key_type)
-        return _key_part(family, halves, public)
+    def _complete(self, session: int, handle: int, key_type: str, values: dict[int, bytes]) -> None:
+        """Ask alone for what did not fit the buffers."""
+        for kind in WITH_PUBLIC.get(key_type, ()):
+            if kind not in values and (value := self._fields.alone(session, handle, kind)) is not None:
+                values[kind] = value
 
-    def _public(self, session: int, handle: int, key_type: str) -> PublicPart | None:
-        fields = self._values.get(key_type)
-        if fields is None:
-            return None
-        values = fields.read(session, handle)
-        if any(len(value) > MAX_NUMBER_BYTES for value in values.values()):
-            return None
-        return PublicPart(
-            ec_params=values.get(A.EC_PARAMS, b""),
-            ec_point=values.get(A.EC_POINT, b""),
-            modulus=values.get(A.MODULUS, b""),
-            exponent=values.get(A.PUBLIC_EXPONENT, b""),
-        )
+    def _decoded(self, flags: bytes) -> tuple[frozenset[Operation], Claims]:
+        """Return what flags mean; a token has few combinations of them."""
+        said = {kind: {0: False, 1: True}.get(flag) for kind, flag in zip(FLAGS, flags, strict=True)}
+        operations = frozenset(operation for kind, operation in OPERATIONS.items() if said[kind])
+        decoded = self._flags[flags] = operations, {name: said[kind] for kind, name in CLAIMS.items()}
+        return decoded
 
 
 class Census:
@@ -143,14 +140,14 @@ class Census:
             if count % HEARTBEAT == 0:
                 yield
 
-    def keys(self, describer: Describer, session: int) -> list[ObjectPart]:
+    def keys(self) -> list[ObjectPart]:
         """Return the keys, and note halves that do not make one."""
         parts = []
         for (family, _), halves in self._keys.items():
             if reason := why_no_key(halves):
                 self._unmatched += [_unmatched(half, reason) for half in halves]
             else:
-                parts.append(describer.key(session, family, halves))
+                parts.append(key_part(family, halves))
         return parts
 
     def unmatched(self) -> list[UnmatchedPart]:
@@ -177,10 +174,12 @@ class Census:
             self._keys[family, half.key_id].append(half)
 
 
-def _key_part(family: KeyFamily, halves: list[Half], public: PublicPart | None) -> ObjectPart:
+def key_part(family: KeyFamily, halves: list[Half]) -> ObjectPart:
+    """Describe a key by whichever halves there are."""
     private = next((half for half in halves if not half.is_public), None)
     main = private or halves[0]
     labels = [half.label for half in (main, *halves) if half.label]
+    shown = next((half for half in halves if half.is_public), main)
     allowed = frozenset[Operation]().union(*(half.operations for half in halves))
     claims = main.claims if private is not None else dict.fromkeys(main.claims)
     return ObjectPart(
@@ -189,7 +188,7 @@ def _key_part(family: KeyFamily, halves: list[Half], public: PublicPart | None) 
         label=labels[0] if labels else "",
         key_type=main.key_type,
         key_bits=main.key_bits,
-        public=public,
+        public=shown.public,
         has_private=private is not None,
         has_public=any(half.is_public for half in halves),
         operations=[operation.value for operation in Operation if operation in allowed],
@@ -199,6 +198,8 @@ def _key_part(family: KeyFamily, halves: list[Half], public: PublicPart | None) 
 
 def why_no_key(halves: list[Half]) -> str:
     """Return why these objects of one family and CKA_ID are no key; an empty text when they are one."""
+    if len(halves) == 1:
+        return ""
     of_a_class = Counter(half.object_class for half in halves)
     if any(count > 1 for count in of_a_class.values()):
         return f"{len(halves)} objects share its CKA_ID."
@@ -235,5 +236,9 @@ def _number(value: bytes | None) -> int | None:
     return int.from_bytes(value, sys.byteorder) if value else None
 
 
-def _flag(value: bytes | None) -> bool | None:
-    return {b"\0": False, b"\1": True}.get(value) if value is not None else None
+def _public(key_type: str, values: dict[int, bytes]) -> PublicPart | None:
+    """Return what a half says of the public value; a private EC key names its curve only."""
+    names = WITH_PUBLIC.get(key_type)
+    if names is None or any(len(values.get(kind, b"")) > MAX_NUMBER_BYTES for kind in names):
+        return None
+    return PublicPart(*(values.get(kind, b"") if kind in names else b"" for kind in PUBLIC_VALUES))

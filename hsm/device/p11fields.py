@@ -6,7 +6,7 @@ CKR_ATTRIBUTE_TYPE_INVALID and CKR_BUFFER_TOO_SMALL say that one of them was lef
 
 import ctypes
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hsm.device.ckr import NUMBERS
 from hsm.device.faults import ModuleFaultError
@@ -19,25 +19,38 @@ UNTOUCHED = 0xFF  # no boolean, no class and no length has only such bytes
 
 
 class Fields:
-    """Reads the same attributes of one object after the other; `capacities` are the bytes that each usually needs."""
+    """Reads the same attributes of one object after the other.
 
-    def __init__(self, calls: Calls, capacities: Mapping[int, int]) -> None:
+    `capacities` are the bytes that each usually needs, `flags` the attributes that are CK_BBOOL. What is in `optional`
+    is not asked for once more when it does not fit: most objects do not have it.
+    """
+
+    def __init__(
+        self, calls: Calls, capacities: Mapping[int, int], flags: Sequence[int], optional: frozenset[int]
+    ) -> None:
         self._calls = calls
-        self._capacities = dict(capacities)
-        self._arena = ctypes.create_string_buffer(sum(capacities.values()))
-        self._places: list[tuple[int, int, int]] = []
+        self._optional = optional
+        places = [*capacities.items(), *((kind, 1) for kind in flags)]
+        self._arena = ctypes.create_string_buffer(sum(capacity for _, capacity in places))
         base, start = ctypes.addressof(self._arena), 0
+        self._places: list[tuple[int, int, int]] = []
         rows = []
-        for kind, capacity in capacities.items():
+        for kind, capacity in places:
             self._places.append((kind, start, capacity))
             rows.append(Attribute(kind, base + start, capacity))
             start += capacity
         self._template = (Attribute * len(rows))(*rows)
         self._pristine = bytes(self._template)
         self._layout = struct.Struct("@" + "LPL" * len(rows))
+        self._long = self._places[: len(capacities)]
+        self._flags = self._places[len(capacities) :]
+        self._flags_start, self._all_flags = len(self._arena) - len(flags), (1,) * len(flags)
 
-    def read(self, session: int, handle: int) -> dict[int, bytes]:
-        """Return what the module gives; attributes that the object does not have or reveal are absent."""
+    def read(self, session: int, handle: int) -> tuple[dict[int, bytes], bytes]:
+        """Return what the module gives, and a byte for each flag: 0, 1, or UNTOUCHED.
+
+        Attributes that the object does not have or reveal are absent.
+        """
         ctypes.memset(self._arena, UNTOUCHED, len(self._arena))
         ctypes.memmove(self._template, self._pristine, len(self._pristine))
         number = self._calls.value_of("C_GetAttributeValue", session, handle, self._template, len(self._places))
@@ -45,19 +58,36 @@ class Fields:
             raise ModuleFaultError(code_of_number(number))
         raw, lengths = self._arena.raw, self._layout.unpack_from(self._template)[2::3]
         values: dict[int, bytes] = {}
-        for (kind, start, capacity), length in zip(self._places, lengths, strict=True):
+        for (kind, start, capacity), length in zip(self._long, lengths, strict=False):
             value = raw[start : start + length] if length <= capacity else None
-            if number and (value is None or (length == capacity and value == bytes([UNTOUCHED]) * capacity)):
-                value = self._read_alone(session, handle, kind) if self._may_be_long(kind) or value else None
+            if number and self._is_doubtful(kind, value, capacity):
+                value = self.alone(session, handle, kind)
             if value is not None:
                 values[kind] = value
-        return values
+        flags = raw[self._flags_start :]
+        if number:
+            flags = self._mended(session, handle, flags, lengths[len(self._long) :])
+        return values, flags
 
-    def _may_be_long(self, kind: int) -> bool:
-        return self._capacities[kind] > ULONG_BYTES
+    def _is_doubtful(self, kind: int, value: bytes | None, capacity: int) -> bool:
+        """Say whether it may be there all the same: too long for the buffer, or never looked at by the module."""
+        if value is None:
+            return capacity > ULONG_BYTES and kind not in self._optional
+        return len(value) == capacity and value == bytes([UNTOUCHED]) * capacity
 
-    def _read_alone(self, session: int, handle: int, kind: int) -> bytes | None:
-        """Ask for the length, then for the value."""
+    def _mended(self, session: int, handle: int, flags: bytes, lengths: tuple[int, ...]) -> bytes:
+        if lengths == self._all_flags and UNTOUCHED not in flags:
+            return flags
+        mended = bytearray(flags)
+        for place, ((kind, _, _), length) in enumerate(zip(self._flags, lengths, strict=True)):
+            if length != 1:
+                mended[place] = UNTOUCHED
+            elif mended[place] == UNTOUCHED:
+                mended[place] = (self.alone(session, handle, kind) or bytes([UNTOUCHED]))[0]
+        return bytes(mended)
+
+    def alone(self, session: int, handle: int, kind: int) -> bytes | None:
+        """Return one attribute, however long: ask for its length, then for the value."""
         row = Attribute(kind, None, 0)
         number = self._calls.value_of("C_GetAttributeValue", session, handle, ctypes.byref(row), 1)
         if number in LEFT_OUT_NUMBERS or row.length > MAX_VALUE_BYTES:

@@ -10,7 +10,7 @@ from hsm.device.faults import ModuleFaultError
 from hsm.device.objects import PRIVATE_OPERATIONS, PUBLIC_OPERATIONS, Operation, family_of
 from hsm.device.objectwire import ImportObject, MakeObject, ObjectPart, PairMaterial
 from hsm.device.p11calls import Template
-from hsm.device.p11describe import Half
+from hsm.device.p11describe import Half, key_part
 from hsm.device.p11session import ObjectSession
 
 # CKA_EC_PARAMS of a named curve: its OID in DER (RFC 5480 §2.1.1.1)
@@ -128,7 +128,7 @@ def _as_asked(session: ObjectSession, asked: Asked, handles: Sequence[int]) -> O
     """Read the new key back. Raises with `outcome_unknown` when it cannot be read, or not be destroyed again."""
     try:
         halves = [session.describer.half(session.handle, handle) for handle in handles]
-        part = session.describer.key(session.handle, family_of(KeySpec(asked.spec)), halves)
+        part = key_part(family_of(KeySpec(asked.spec)), halves)
         code = _objection(asked, part)
         if code:
             _destroy_all(session, halves)

@@ -17,7 +17,7 @@ from hsm.device.objectwire import (
     UseKey,
 )
 from hsm.device.objectwire import Objects as ObjectsReply
-from hsm.device.p11describe import KEY_CLASSES, Census, Half
+from hsm.device.p11describe import KEY_CLASSES, Census, Half, key_part
 from hsm.device.p11session import ObjectSession
 from hsm.device.pkcs11 import Module
 from hsm.device.wire import TokenPart
@@ -55,7 +55,7 @@ class Objects:
         """Read one key; None only when the token itself still answers."""
         with self._careful() as session:
             halves = session.key(family, key_id)
-            return session.describer.key(session.handle, KeyFamily(family), halves) if halves else None
+            return key_part(KeyFamily(family), halves) if halves else None
 
     def read_all(self) -> Iterator[ObjectsReply]:
         """Read every object, then give all of them in parts; empty parts come meanwhile."""
@@ -64,7 +64,7 @@ class Objects:
             handles = session.calls.find(session.handle, {A.TOKEN: True})
             for _ in census.take(session.describer, session.handle, handles):
                 yield ObjectsReply([], [], more=True)
-            keys = census.keys(session.describer, session.handle)
+            keys = census.keys()
             unmatched = census.unmatched()
             self._module.token_now()
         for start in range(0, max(len(keys), len(unmatched)), OBJECTS_PER_FRAME):
@@ -94,7 +94,7 @@ class Objects:
                     "The permissions are not what they were set to.",
                     outcome_unknown=not _taken_back(session, halves),
                 )
-            return session.describer.key(session.handle, KeyFamily(asked.family), after)
+            return key_part(KeyFamily(asked.family), after)
 
     def remove_private(self, key_id: bytes) -> None:
         """Destroy the private half of a pair, and look that it is gone."""

@@ -110,7 +110,7 @@ def use(session: ObjectSession, asked: UseKey) -> bytes:
 def _check_fits(half: Half, recipe: Recipe) -> None:
     if half.key_type != recipe.key_type:
         raise ModuleFaultError("SCHEME_MISMATCH")
-    if recipe.mechanism == M.RSA_PKCS_OAEP and half.public is not None:
+    if recipe.mechanism == M.RSA_PKCS_OAEP and half.is_public and half.public is not None:
         modulus_bytes = len(half.public.modulus.lstrip(b"\0"))
         if len(recipe.data) > modulus_bytes - OAEP_SURPLUS_BYTES:
             raise ModuleFaultError("DATA_TOO_LONG")
