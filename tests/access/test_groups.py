@@ -1,5 +1,7 @@
 """Every page about a group, for every role in the group and in the console, reading and writing (ROL-09)."""
 
+import html
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -144,6 +146,26 @@ def test_a_stranger_is_told_of_no_group(place: Place, clients: Clients) -> None:
         answer = client.get(reverse(f"hsm:{name}"))
         assert "Luna production" not in answer.content.decode()
         assert "payments" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("who", [f"group {role.label}" for role in GroupRole] + ["Auditor"])
+def test_no_link_leads_where_the_role_may_not_go(who: str, place: Place, clients: Clients) -> None:
+    """What a role cannot do has no link: neither to pages of the group nor to those of the console."""
+    client, granted = clients[who]
+    starts = {"/", reverse("hsm:groups"), reverse("hsm:objects"), reverse("accounts:profile")}
+    starts |= {place.path(ROUTES[name]) for name, (needed, _) in RIGHTS.items() if needed in granted}
+    links: dict[str, str] = {}
+    for start in sorted(starts):
+        page = client.get(start).content.decode(errors="replace")
+        links |= {html.unescape(found): start for found in re.findall(r'(?:href|hx-get)="(/[^"#]*)', page)}
+    assert len(links) >= len(starts)
+    refused = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+    dead = {
+        link: start
+        for link, start in links.items()
+        if not link.startswith(("/static/", "/help/")) and client.get(link).status_code in refused
+    }
+    assert dead == {}
 
 
 def _answers(path: str, clients: Clients) -> Iterator[tuple[str, frozenset[Right], str, HttpResponseBase, list[str]]]:
