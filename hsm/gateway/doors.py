@@ -7,6 +7,7 @@ former certificate stays in use.
 import logging
 import socket
 import ssl
+import stat
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,6 +71,8 @@ class Doors:
         identity = open_p12(self._config.cert_file, self._config.cert_password)
         if complaint := identity.complaint(datetime.now(UTC)):
             log.warning(complaint)
+        if self._config.cert_file.stat().st_mode & stat.S_IRWXO:
+            log.warning("CERT_FILE: others may read %s, and the private key in it.", self._config.cert_file)
         contexts = {
             self._ports.api: server_context(identity, self._config.ca_file),
             self._ports.health_https: server_context(identity, None),

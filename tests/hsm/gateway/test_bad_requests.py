@@ -181,6 +181,25 @@ def test_nothing_is_begun_for_a_client_that_has_left(failing: Served) -> None:
         assert client.ask("read", family="key-pair", key_id=late_id).body["key"] is None
 
 
+def test_a_gateway_that_was_frozen_does_not_make_up_for_it(fresh: Served) -> None:
+    """What a client sent while every process stood still, and gave up on, is not done afterwards."""
+    late_id = secrets.token_bytes(16)
+    fresh.gateway.start()
+    with fresh.client() as client:
+        leaving = Client(fresh.gateway, fresh.token.pin, timeout_s=60)
+        for either in (client, leaving):
+            assert either.ask("token").status == 200
+        fresh.gateway.freeze()
+        leaving.connection.sock.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            leaving.ask("generate", key_id=late_id, **KEY)
+        leaving.connection.close()
+        fresh.gateway.thaw()
+        wait_for(lambda: " generate " in fresh.gateway.log, 60, "the line of the late request")
+        assert " 400 GATEWAY_REQUEST" in fresh.gateway.log
+        assert client.ask("read", family="key-pair", key_id=late_id).body["key"] is None
+
+
 def test_sigterm_lets_a_request_end_and_leaves_nothing(failing: Served) -> None:
     for _ in range(5):
         assert health(failing.gateway) == 204  # connections that have ended must not count

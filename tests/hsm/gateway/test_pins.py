@@ -143,6 +143,14 @@ def test_a_known_pin_that_the_token_no_longer_takes_is_shown_to_it_once(fresh: S
         _assert_waits(client.ask("token"))
 
 
+def test_a_try_that_cannot_be_written_down_is_not_made(failing: Served) -> None:
+    failing.gateway.state_dir.rename(failing.gateway.folder / "gone")
+    with failing.client() as client:
+        answer = client.ask("token")
+    assert (answer.status, answer.code, answer.body["error_class"]) == (500, "GATEWAY_FAULT", "device")
+    assert "C_Login" not in failing.faulty.calls()
+
+
 def test_pins_are_in_no_log_and_no_file(fresh: Served) -> None:
     fresh.gateway.start()
     for pin in (WRONG, fresh.token.pin):

@@ -113,6 +113,10 @@ def test_with_a_ca_file_only_its_clients_get_in(tmp_path: Path) -> None:
         assert (health(gateway), health_tls(gateway)) == (204, 204)
         with Client(gateway, token.pin, context=good) as client:
             assert client.ask("token").status == 200
+        # The CA is taken up from the disk as the certificate is.
+        (tmp_path / "clients.pem").write_text(foreign.pem + clients.pem)
+        with Client(gateway, token.pin, context=tls(gateway, foreign.issue("console"), tmp_path)) as client:
+            assert client.ask("token").status == 200
 
 
 def test_without_a_ca_file_it_warns_at_start(served: Served) -> None:
@@ -130,6 +134,8 @@ def test_a_renewed_certificate_is_taken_up_and_a_broken_one_is_not(fresh: Served
         _replace(place, b"half a file")
         assert _served_certificate(gateway) == first
         assert "the former one stays" in gateway.log
+        place.unlink()
+        assert _served_certificate(gateway) == first
         _replace(place, other.issue("gateway", NAMES).p12())
         renewed = _served_certificate(gateway)
         assert renewed != first
@@ -145,6 +151,12 @@ def test_an_expired_certificate_is_warned_of(fresh: Served, tmp_path: Path) -> N
     _replace(fresh.gateway.folder / "cert.p12", expired.p12())
     fresh.gateway.start()
     assert "certificate expired on" in fresh.gateway.log
+
+
+def test_a_p12_that_others_may_read_is_warned_of(fresh: Served) -> None:
+    (fresh.gateway.folder / "cert.p12").chmod(0o644)
+    fresh.gateway.start()
+    assert "others may read" in fresh.gateway.log
 
 
 def test_http_in_clear_gets_nothing_on_the_tls_port(served: Served) -> None:
