@@ -8,6 +8,7 @@ with open_group(group) as device:
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from time import monotonic
 
 from console.lib.errors import UnavailableError
 from hsm.connections import states
@@ -19,6 +20,8 @@ from hsm.models.groups import Connection, ConnectionKind, Group
 from hsm.software import open_store
 
 PROBE_S = 3.0  # a gateway that takes longer to prove itself, while others serve, is left alone a little longer
+
+FRESH_S = states.FRESH.total_seconds()
 
 
 @contextmanager
@@ -68,18 +71,21 @@ def no_connection(group: Group) -> UnavailableError:
 
 
 class Notes:
-    """Keeps the rows of connections up to date with what operations find."""
+    """Keeps the rows of connections up to date with what operations find; operations may come by the thousand."""
 
     def __init__(self, connections: list[Connection]) -> None:
         self._by_name = {member_name(one): one for one in connections}
+        self._worked_at: dict[str, float] = {}
 
     def __call__(self, name: str, error: DeviceError | None, latency_ms: float) -> None:
         """Write down how one call went."""
         connection = self._by_name[name]
-        if error is None:
-            states.worked(connection, latency_ms=latency_ms)
-        else:
+        if error is not None:
+            self._worked_at.pop(name, None)
             states.failed(connection, error)
+        elif monotonic() - self._worked_at.get(name, float("-inf")) >= FRESH_S:
+            self._worked_at[name] = monotonic()
+            states.worked(connection, latency_ms=latency_ms)
 
 
 def member_name(connection: Connection) -> str:

@@ -8,6 +8,7 @@ from console.activity.models import Entry
 from console.jobs.models import Job, State
 from console.lib.errors import RefusedError
 from console.lib.secret import Secret
+from console.servers.models import Server
 from hsm.actions import Action
 from hsm.connections import editing, requests, testing
 from hsm.connections.entering import Entered
@@ -163,3 +164,21 @@ def test_a_wrong_pin_is_sent_once(served: Served, group: Group) -> None:
         assert "99999999" not in own.log
     finally:
         own.stop()
+
+
+def test_validate_host_compares_the_name(server: Server, served: Served) -> None:  # GRP-18
+    issued = served.gateways.authority.issue("gw1.example", ("gw1.example",))
+    named = served.gateways.start(
+        served.token.module, slots=[served.token.slot_id], issued=issued, environment=served.farm.environment
+    )
+    try:
+        found = {}
+        for validate_host in (True, False):
+            trust = TrustEntry(Trust.CUSTOM, named.ca_pem, validate_host=validate_host)
+            entry = HsmEntry(HsmType.LUNA, by_gateway(named, served.token), trust)
+            group = creation.create(f"Validate Host {validate_host}", "", entry, actor=ALICE)
+            outcome = testing.test(only(group))
+            found[validate_host] = (outcome.connected, outcome.fault)
+        assert found == {True: (False, "Host name mismatch"), False: (True, "")}
+    finally:
+        named.stop()
