@@ -36,33 +36,42 @@ def settings(tmp_path: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ({"PKCS11_LIB_PATH": ""}, "PKCS11_LIB_PATH is not set"),
-        ({"PKCS11_LIB_PATH": "/nowhere/lib.so"}, "there is no file /nowhere/lib.so"),
-        ({"PKCS11_LIB_PATH": "/etc/passwd"}, "PKCS11_LIB_PATH: Loading the PKCS#11 module failed."),
-        ({"CERT_FILE": "/nowhere/cert.p12"}, "CERT_FILE: there is no file /nowhere/cert.p12"),
-        ({"CERT_FILE": "cert.p12"}, "is not an absolute path"),
-        ({"CERT_FILE": "/etc/passwd"}, "does not open without a password, or is no P12 file"),
-        ({"CERT_PASSWORD_FILE": "/etc/hostname"}, "does not open with the password in CERT_PASSWORD_FILE"),
-        ({"CA_FILE": "/nowhere/ca.pem"}, "CA_FILE: there is no file"),
-        ({"CA_FILE": "/etc/passwd"}, "CA_FILE: /etc/passwd is not a file of certificates in PEM"),
-        ({"HMG_LISTEN_PORT": "https"}, "HMG_LISTEN_PORT: https is not a port"),
-        ({"HMG_LISTEN_PORT": "70000"}, "HMG_LISTEN_PORT: 70000 is not a port"),
-        ({"HMG_LISTEN_PORT": "4443", "HMG_HEALTH_HTTP_PORT": "4443"}, "three different ports"),
-        ({"HMG_LISTEN_ADDRESS": "hsm.example.com"}, "is not an IP address"),
-        ({"HMG_LISTEN_ADDRESS": "192.0.2.1"}, "this host has no such address"),
-        ({"HMG_SLOT": "one"}, "HMG_SLOT: one is not a slot number"),
-        ({"HMG_SLOT": "0xzz"}, "HMG_SLOT: 0xzz is not a slot number in hex"),
-        ({"HMG_SLOT": "1,2"}, "A list of slots goes into HMG_SLOTS"),
-        ({"HMG_SLOT": "1", "HMG_SLOTS": "2"}, "both set"),
-        ({"HMG_SLOTS": " ".join(map(str, range(9)))}, "HMG_SLOTS names 9 slots"),
-        ({"HMG_LISTEN_PROT": "1"}, "HMG_LISTEN_PROT: no such setting"),
-        ({"HMG_STATE_DIR": "/proc/nowhere"}, "HMG_STATE_DIR: /proc/nowhere cannot be made"),
-    ],
-)
-def test_a_wrong_value_is_named(settings: dict[str, str], wrong: dict[str, str], said: str) -> None:
+READ = [
+    ({"PKCS11_LIB_PATH": "/nowhere/lib.so"}, "there is no file /nowhere/lib.so"),
+    ({"CERT_FILE": "/nowhere/cert.p12"}, "CERT_FILE: there is no file /nowhere/cert.p12"),
+    ({"CERT_FILE": "cert.p12"}, "is not an absolute path"),
+    ({"CA_FILE": "/nowhere/ca.pem"}, "CA_FILE: there is no file"),
+    ({"HMG_LISTEN_PORT": "https"}, "HMG_LISTEN_PORT: https is not a port"),
+    ({"HMG_LISTEN_PORT": "70000"}, "HMG_LISTEN_PORT: 70000 is not a port"),
+    ({"HMG_LISTEN_PORT": "4443", "HMG_HEALTH_HTTP_PORT": "4443"}, "three different ports"),
+    ({"HMG_LISTEN_ADDRESS": "hsm.example.com"}, "is not an IP address"),
+    ({"HMG_SLOT": "one"}, "HMG_SLOT: one is not a slot number"),
+    ({"HMG_SLOT": "0xzz"}, "HMG_SLOT: 0xzz is not a slot number in hex"),
+    ({"HMG_SLOT": "1,2"}, "A list of slots goes into HMG_SLOTS"),
+    ({"HMG_SLOT": "1", "HMG_SLOTS": "2"}, "both set"),
+    ({"HMG_SLOTS": " ".join(map(str, range(9)))}, "HMG_SLOTS names 9 slots"),
+    ({"HMG_LISTEN_PROT": "1"}, "HMG_LISTEN_PROT: no such setting"),
+]
+STARTED = [
+    ({"PKCS11_LIB_PATH": ""}, "PKCS11_LIB_PATH is not set"),
+    ({"PKCS11_LIB_PATH": "/etc/passwd"}, "PKCS11_LIB_PATH: Loading the PKCS#11 module failed."),
+    ({"CERT_FILE": "/etc/passwd"}, "does not open without a password, or is no P12 file"),
+    ({"CERT_PASSWORD_FILE": "/etc/hostname"}, "does not open with the password in CERT_PASSWORD_FILE"),
+    ({"CA_FILE": "/etc/passwd"}, "CA_FILE: /etc/passwd is not a file of certificates in PEM"),
+    ({"HMG_LISTEN_ADDRESS": "192.0.2.1"}, "this host has no such address"),
+    ({"HMG_STATE_DIR": "/proc/nowhere"}, "HMG_STATE_DIR: /proc/nowhere cannot be made"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "said"), READ)
+def test_a_value_that_cannot_be_right_is_named(settings: dict[str, str], wrong: dict[str, str], said: str) -> None:
+    with pytest.raises(config.ConfigError) as refused:
+        config.read({**settings, **wrong})
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(("wrong", "said"), STARTED)
+def test_a_wrong_value_ends_the_start(settings: dict[str, str], wrong: dict[str, str], said: str) -> None:
     status, text = _start({**settings, **wrong})
     assert said in text
     assert "Traceback" not in text
