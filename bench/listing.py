@@ -21,7 +21,7 @@ from hsm.device.opening import close_all, find_token, keep_token, open_token
 from hsm.device.pool import pool
 
 PAIRS = 2000
-LIMITS = {"share_of_pkcs11_tool": 0.5, "unchanged_share_of_pkcs11_tool": 0.25, "worker_growth_mb": 200, "host_mb": 200}
+LIMITS = {"share_of_pkcs11_tool": 0.5, "worker_growth_mb": 200, "host_mb": 200}
 FILL = """
 import os, sys
 from pathlib import Path
