@@ -180,19 +180,19 @@ def _make(run: Run, what: str) -> str:
 def permit_object(run: Run) -> str:
     """Change the permissions of a key in its device, then of its virtual key."""
     wanted = frozenset(Operation(value) for value in run.job.param(OPERATIONS))
-    return changing.permit(run.job, wanted, actor=run.actor)
+    return changing.permit(run, wanted, actor=run.actor)
 
 
 @job_task(REMOVE_PRIVATE)
 def remove_private(run: Run) -> str:
     """Destroy the private component of a key in its device."""
-    return changing.remove_private(run.job, actor=run.actor)
+    return changing.remove_private(run, actor=run.actor)
 
 
 @job_task(DELETE_OBJECT)
 def delete_object(run: Run) -> str:
     """Destroy a key in its device, then delete its row."""
-    return changing.destroy(run.job, actor=run.actor)
+    return changing.destroy(run, actor=run.actor)
 
 
 @job_task(RECONCILE_OBJECTS)

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from hsm.models.objects import ObjectState, SecurityObject
-from hsm.objects import asking, removal, rotation
+from hsm.objects import removal, rotation
 from hsm.objects.policy import Change, effect
-
-BUSY = "Another change of this key is under way."
 
 
 @dataclass(frozen=True)
@@ -49,17 +47,16 @@ ACTIVATE_EFFECT = "The key may be used again as its permissions say. The key in 
 
 
 def acts(key: SecurityObject) -> list[Act]:
-    """Return the buttons of a key that is there; a failed one can only be deleted."""
-    busy = bool(asking.open_jobs(key))
+    """Return the buttons of a key that is there, while no job changes it; a failed one can only be deleted."""
     if key.state == ObjectState.FAILED:
-        return [_act(KINDS[-1], key, busy=busy, said="Only the record of the key is deleted: no key was made.")]
+        return [_act(KINDS[-1], key, said="Only the record of the key is deleted: no key was made.")]
     toggle = ACTIVATE if key.deactivated_at else DEACTIVATE
     first, *rest = KINDS
-    return [_act(kind, key, busy=busy) for kind in (first, toggle, *rest)]
+    return [_act(kind, key) for kind in (first, toggle, *rest)]
 
 
-def _act(kind: _Kind, key: SecurityObject, *, busy: bool, said: str = "") -> Act:
-    obstacle = BUSY if busy else kind.obstacle(key)
+def _act(kind: _Kind, key: SecurityObject, *, said: str = "") -> Act:
+    obstacle = kind.obstacle(key)
     if not obstacle and key.state not in (ObjectState.ACTIVE, ObjectState.FAILED):
         obstacle = "The key is not settled yet."
     return Act(

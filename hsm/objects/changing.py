@@ -11,12 +11,12 @@ from django.db import transaction
 
 from console.activity import log
 from console.activity.models import Outcome
-from console.jobs.models import Job
+from console.jobs.running import Run
 from console.lib import clock
 from console.lib.actor import Actor
 from console.lib.errors import UnavailableError
 from hsm.actions import Action
-from hsm.connections.opening import open_group
+from hsm.connections.opening import open_group, served_by
 from hsm.device.errors import DeviceError, ErrorClass
 from hsm.device.objects import KeyFamily, ObjectDevice, ObjectRecord, Operation
 from hsm.models.objects import ObjectState, SecurityObject
@@ -37,11 +37,11 @@ NOT_REACHED = frozenset(
 )
 
 
-def permit(job: Job, wanted: frozenset[Operation], *, actor: Actor) -> str:
+def permit(run: Run, wanted: frozenset[Operation], *, actor: Actor) -> str:
     """Set the permissions of the key in the device, then of its virtual key (POL-09, POL-12)."""
-    key = transitions.find(job.subject_id)
+    key = transitions.find(run.job.subject_id)
     try:
-        record = _on_device(key, job, lambda device: _permitted(device, key, wanted))
+        record = _on_device(key, run, lambda device: _permitted(device, key, wanted))
     except UnsettledError as fault:
         _mark(key, fault, out_of_step=True, actor=actor)
         raise
@@ -76,9 +76,9 @@ def _permitted(device: ObjectDevice, key: SecurityObject, wanted: frozenset[Oper
     return record
 
 
-def remove_private(job: Job, *, actor: Actor) -> str:
+def remove_private(run: Run, *, actor: Actor) -> str:
     """Destroy the private half in the device, then mark the virtual key (SOB-28)."""
-    key = transitions.find(job.subject_id)
+    key = transitions.find(run.job.subject_id)
 
     def act(device: ObjectDevice) -> ObjectRecord | None:
         _check_public(device, key)
@@ -86,7 +86,7 @@ def remove_private(job: Job, *, actor: Actor) -> str:
         return device.read(KeyFamily(key.family), key.cka_id)
 
     try:
-        left = _on_device(key, job, act)
+        left = _on_device(key, run, act)
     except (ChangeFailedError, UnsettledError) as fault:
         _mark(key, fault, out_of_step=key.out_of_step, actor=actor)
         raise
@@ -99,14 +99,14 @@ def remove_private(job: Job, *, actor: Actor) -> str:
     return f"The private key of {key.name} is destroyed. The public key stays."
 
 
-def destroy(job: Job, *, actor: Actor) -> str:
+def destroy(run: Run, *, actor: Actor) -> str:
     """Destroy the key in the device, its public value named, then delete the row (SOB-25, POL-09)."""
-    key = SecurityObject.objects.select_related("group").filter(pk=job.subject_id).first()
+    key = SecurityObject.objects.select_related("group").filter(pk=run.job.subject_id).first()
     if key is None:
         return "It is deleted."
     spki_der = bytes(key.spki_der) if key.spki_der else None
     try:
-        _on_device(key, job, lambda device: device.remove(KeyFamily(key.family), key.cka_id, spki_der))
+        _on_device(key, run, lambda device: device.remove(KeyFamily(key.family), key.cka_id, spki_der))
     except UnsettledError as fault:
         transitions.write(key, DESTROYING, problem=fault.message, problem_code=fault.code[:60])
         raise
@@ -124,7 +124,7 @@ def destroy(job: Job, *, actor: Actor) -> str:
     return f"{subject.label} is destroyed, and its security object deleted."
 
 
-def _on_device(key: SecurityObject, job: Job, act: Callable[[ObjectDevice], _T]) -> _T:
+def _on_device(key: SecurityObject, run: Run, act: Callable[[ObjectDevice], _T]) -> _T:
     """Act on the device of a key.
 
     Raises UnsettledError when the outcome is not known (the job does it again), ChangeFailedError when it certainly
@@ -132,9 +132,11 @@ def _on_device(key: SecurityObject, job: Job, act: Callable[[ObjectDevice], _T])
     """
     try:
         with open_group(key.group) as device:
-            return act(device)
+            done = act(device)
+            run.result["served by"] = served_by(device)
+            return done
     except FAULTS as fault:
-        reached_before = job.attempts > 1
+        reached_before = run.attempt > 1
         if _is_uncertain(fault) or (reached_before and _may_pass(fault)):
             raise UnsettledError(
                 f"{fault.message} Whether {key.name} was changed in the HSM is not known yet.",

@@ -15,6 +15,8 @@ from hsm.objects.record import operations
 
 def obstacle(key: SecurityObject) -> str:
     """Return why a key cannot be rotated, or nothing."""
+    if key.successor_id and not key.rotated_at:
+        return "Its successor is being made."
     if key.successor_id:
         return "It was rotated already; rotate its successor instead."
     if not key.spec:

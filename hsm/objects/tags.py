@@ -17,7 +17,8 @@ def put(key: SecurityObject, name: str, value: str, *, actor: Actor) -> None:
     name = name.strip()
     if not name:
         raise InvalidError("Enter a name.", field="name")
-    others = ObjectTag.objects.select_for_update().filter(object=key).exclude(name=name)
+    SecurityObject.objects.select_for_update().get(pk=key.pk)  # so that two at once do not both find room
+    others = ObjectTag.objects.filter(object=key).exclude(name=name)
     if others.count() >= MOST:
         raise InvalidError(f"A key has at most {MOST} custom attributes. Nothing was changed.", field="name")
     ObjectTag.objects.update_or_create(object=key, name=name, defaults={"value": value})

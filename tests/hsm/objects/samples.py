@@ -1,6 +1,5 @@
-"""Keys as files, good and bad, and what a search for their bytes looks for."""
+"""Keys as files, good and bad."""
 
-import base64
 from functools import cache
 
 from asn1crypto import keys as asn1
@@ -57,8 +56,3 @@ def with_the_point_of_another() -> bytes:
     point = ec.generate_private_key(ec.SECP256R1()).public_key()
     raw = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     return written(ec_key(), Encoding.DER)[: -len(raw)] + raw
-
-
-def traces(secret: bytes) -> list[bytes]:
-    """Return how a secret could lie about: its bytes, as hex, as base64."""
-    return [secret, secret.hex().encode(), base64.b64encode(secret).rstrip(b"=")[:-2]]

@@ -1,7 +1,6 @@
 """Import: the key gets into the device, and nothing of it stays anywhere else, however the job ends."""
 
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding
-from django.db import connection
 
 from console.activity.models import Entry
 from console.jobs import queue, sweeping
@@ -27,6 +25,7 @@ from hsm.objects import importing, material, reconciler
 from hsm.objects.generation import Wanted
 from hsm.objects.offer import MOST_BYTES, Spelling
 from tests.fixtures.groups import ALICE
+from tests.fixtures.searching import places_of
 from tests.hsm.objects import samples
 from tests.hsm.objects.conftest import CIPHER, SIGNING, RunJobs, Slot
 from tests.hsm.objects.samples import AES_KEY, PASSPHRASE, ec_key, rsa_key, written
@@ -205,7 +204,6 @@ def test_sealed_while_it_waits_and_nowhere_afterwards(
     pair = written(ec_key(), Encoding.DER)
     scalar = ec_key().private_numbers().private_value.to_bytes(32)
     secrets = [AES_KEY, pair, scalar, PASSPHRASE]
-    traces = [trace for secret in secrets for trace in samples.traces(secret)]
     ask(hsm_group, written(ec_key(), passphrase=PASSPHRASE), passphrase=Secret(PASSPHRASE))
     importing.request(
         hsm_group,
@@ -215,31 +213,8 @@ def test_sealed_while_it_waits_and_nowhere_afterwards(
         passphrase=None,
         actor=ALICE,
     )
-    assert not _found(_dump(), traces)
+    assert not [place for secret in secrets for place in places_of(secret)]
     run_jobs()
     assert SecurityObject.objects.filter(state=ObjectState.ACTIVE).count() == 2
-    assert not _found(_dump(), traces)
-    assert not _found(caplog.text.encode(), traces)
-    assert not _found(b"".join(path.read_bytes() for path in _files(var_dir)), traces)
+    assert not [place for secret in secrets for place in places_of(secret, var_dir, text=caplog.text)]
     assert Entry.objects.filter(action="hsm.object.imported").count() == 2
-
-
-def _found(where: bytes, traces: list[bytes]) -> list[bytes]:
-    return [trace for trace in traces if trace in where]
-
-
-def _dump() -> bytes:
-    """Return everything that the database holds, as text and as bytes."""
-    parts: list[bytes] = []
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names():
-            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - names from the database itself
-            for row in cursor.fetchall():
-                for value in row:
-                    held = bytes(value) if isinstance(value, memoryview | bytes) else str(value).encode()
-                    parts += [held, held.hex().encode()] if isinstance(value, memoryview | bytes) else [held]
-    return b"\n".join(parts)
-
-
-def _files(folder: Path) -> list[Path]:
-    return [Path(parent) / name for parent, _, names in os.walk(folder) for name in names if "tokens" not in parent]

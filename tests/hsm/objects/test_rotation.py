@@ -1,8 +1,12 @@
 """Rotate: another key of the same kind in the same place; the old one stays, and still opens and checks."""
 
+from collections.abc import Callable
+
 import pytest
 
 from console.activity.models import Entry
+from console.jobs.models import Job, State
+from console.lib import clock
 from console.lib.errors import ConflictError, RefusedError
 from console.servers.models import Server
 from hsm.connections.opening import open_group
@@ -10,7 +14,8 @@ from hsm.device.base import KeySpec
 from hsm.device.objects import KeyFamily, Operation
 from hsm.models.groups import Group
 from hsm.models.objects import ObjectState, SecurityObject
-from hsm.objects import activation, making, removal, rotation
+from hsm.objects import activation, making, record, removal, rotation
+from hsm.syncing import requests as syncing
 from hsm.use.deciding import decide
 from tests.fixtures.groups import ALICE
 from tests.hsm.objects.conftest import MakeKey, RunJobs, Slot, apply_changes
@@ -108,3 +113,23 @@ def test_the_label_survives_a_second_rotation(hsm_group: Group, make: MakeKey, r
     run_jobs()
     assert [fresh(key).label for key in (first, second, third)] == ["payments"] * 3
     assert making.make(third.pk, actor=ALICE).key == third, "a second attempt finds nothing left to do"
+
+
+def test_a_sync_in_the_middle_of_a_rotation(
+    hsm_group: Group, slot: Slot, make: MakeKey, run_jobs: RunJobs, go_on: Callable[[], None]
+) -> None:
+    """The new key stands in the slot, its row is not settled: the sync leaves it to its own job."""
+    old = make(hsm_group)
+    new, job = rotation.request(old, actor=ALICE)
+    Job.objects.filter(pk=job.pk).update(state=State.RUNNING, attempts=1, lease_until=clock.now())
+    SecurityObject.objects.filter(pk=new.pk).update(state=ObjectState.CREATING, attempt=1)
+    with open_group(hsm_group) as device:
+        device.generate(new.cka_id, KeySpec.EC_P256, new.label, record.operations(new))
+    syncing.sync(hsm_group, actor=ALICE)
+    run_jobs()
+    assert SecurityObject.objects.count() == 2
+    assert fresh(new).state == ObjectState.CREATING
+    go_on()
+    assert (fresh(new).state, fresh(old).successor_id) == (ObjectState.ACTIVE, new.pk)
+    assert fresh(old).rotated_at
+    assert len(slot.objects("privkey")) == SecurityObject.objects.count() == 2
