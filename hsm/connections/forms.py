@@ -169,11 +169,15 @@ class TrustFields(forms.Form):
     )
     # A pair that the server holds already: stored with the group, or kept from a test.
     holds_key = False
+    # The request was too large: its files were not read (`hsm.views.scope.dropped_files`).
+    files_dropped = False
     holds_cert = ""
 
     def clean(self) -> dict[str, Any]:
         """Read the files, and see that what belongs together is there."""
         data = super().clean() or self.cleaned_data
+        if self.files_dropped:
+            self.add_error("ca_file", "The files are larger than 64 KiB together. They were not read, nor kept.")
         data["client_key"] = self._text("client_key_file", "client_key")
         data["ca_text"] = self._certificate("ca_file", "ca_text")
         data["client_cert_text"] = self._certificate("client_cert_file", "client_cert_text")

@@ -23,7 +23,7 @@ from hsm.groups.forms import DeleteForm, EditGroupForm, NewGroupForm, PolicyForm
 from hsm.models.drafts import ConnectionDraft, StagedClientPair
 from hsm.models.groups import Group, Policy, Scan
 from hsm.rights import Right, visible_groups
-from hsm.views.scope import actor_of, go, group_of, may_manage, user_of
+from hsm.views.scope import actor_of, dropped_files, go, group_of, may_manage, user_of
 
 SECRETS = ("pin", "client_key")
 
@@ -56,6 +56,7 @@ def group_new(request: HttpRequest) -> HttpResponse:
         return _new(request, NewGroupForm(initial={**shown, "linked": True}, linked=True), None)
     form = NewGroupForm(request.POST, request.FILES, linked=linked)
     _hold(form, draft)
+    form.files_dropped = dropped_files(request)
     if form.is_valid() and not (form.cleaned_data.get("draft") and draft is None):
         if act == "test":
             return _tested(request, form, draft)
@@ -196,6 +197,7 @@ def group_trust(request: HttpRequest, group_id: UUID) -> HttpResponse:
     form = TrustForm(
         request.POST or None, request.FILES or None, initial={**trust_of(found), "seen": trusting.version(found)}
     )
+    form.files_dropped = dropped_files(request)
     form.holds_key, form.holds_cert = found.sealed_client_key is not None, found.client_cert_pem
     if form.is_valid():
         trusting.set_trust(found, form.trust_entry(), seen=form.cleaned_data["seen"], actor=actor_of(request))

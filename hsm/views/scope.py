@@ -3,6 +3,7 @@
 from typing import cast
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -12,6 +13,9 @@ from console.lib.actor import Actor
 from console.lib.errors import NotFoundError
 from hsm.models.groups import Connection, Group
 from hsm.rights import Right, group_for, rights
+
+# More than what multipart/form-data puts around a dozen fields (RFC 7578).
+ENVELOPE_BYTES = 8 * 1024
 
 
 def user_of(request: HttpRequest) -> User:
@@ -41,6 +45,15 @@ def connection_of(request: HttpRequest, connection_id: UUID, right: Right) -> Co
 def may_manage(request: HttpRequest, group: Group) -> bool:
     """Whether the user may change the group."""
     return Right.MANAGE in rights(user_of(request), group)
+
+
+def dropped_files(request: HttpRequest) -> bool:
+    """Say whether the upload handler let files pass by unread, because the request is too large for it."""
+    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    if request.content_type != "multipart/form-data" or length <= settings.FILE_UPLOAD_MAX_MEMORY_SIZE:
+        return False
+    typed = sum(len(value.encode()) for values in request.POST.lists() for value in values[1])
+    return length - typed > ENVELOPE_BYTES
 
 
 def go(request: HttpRequest, url: str) -> HttpResponse:

@@ -81,7 +81,8 @@ def test_upload_and_paste_give_the_same(group: Group, authority: Authority, admi
     [
         ({"ca_text": "not a certificate"}, "This is no PEM certificate"),
         ({"ca_file": SimpleUploadedFile("ca.der", b"\x30\x82\x01\xff")}, "This is no PEM certificate"),
-        ({"ca_file": SimpleUploadedFile("ca.pem", b"A" * (64 * 1024 + 1))}, "at most 64 KiB"),
+        ({"ca_file": SimpleUploadedFile("ca.pem", b"A" * (64 * 1024 + 1))}, "larger than 64 KiB together"),
+        ({"ca_text": "A" * (64 * 1024 + 1)}, "A certificate file has at most 64 KiB."),
         ({"ca_text": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"}, "contains a private key"),
         ({"ca_text": ""}, "Upload or paste the certificate of your CA"),
     ],
