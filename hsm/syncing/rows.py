@@ -25,6 +25,7 @@ FOUND_BY = "Sync keys"  # who "created" a virtual key that a sync found
 WRITTEN = (
     *("key_id", "spki_der", "fingerprint", "missing_since", "hsm_label", "hsm_operations", "hsm_attributes"),
     *("hsm_has_private", "hsm_has_public", "hsm_fingerprint", "hsm_digest", "hsm_seen_at"),
+    *("out_of_step", "problem", "problem_code"),
 )
 COLUMNS = (
     *("pk", "name", "family", "key_id", "label", "fingerprint", "state", "missing_since", "hsm_seen_at", "hsm_label"),
@@ -103,6 +104,8 @@ def write_down(row: SecurityObject, update: Update, now: datetime) -> SecurityOb
     """Put what the HSM says into a virtual key's row, unsaved."""
     row.key_id = update.record.key_id.hex()
     _take_facts(row, update.record, now)
+    if row.out_of_step and row.hsm_operations == row.operations:  # what the HSM refused was done there by hand (POL-13)
+        row.out_of_step, row.problem, row.problem_code = False, "", ""
     return row
 
 

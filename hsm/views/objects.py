@@ -31,6 +31,9 @@ from hsm.syncing import drift
 from hsm.views.scope import actor_of, go, may_manage, user_of
 
 METHODS = ["GET", "HEAD", "POST"]
+CHANGED = (
+    "The policy of the group was changed meanwhile, so this now does something else. Nothing was done. Read it again."
+)
 
 
 @require_GET
@@ -92,13 +95,18 @@ def _attributes(request: HttpRequest, key: SecurityObject, form: TagForm) -> Htt
 
 @dataclass(frozen=True)
 class Ask:
-    """One act as its dialog says it."""
+    """One act as its dialog says it. `mark` comes back with the form: another policy would do something else."""
 
     title: str
     verb: str
     icon: str
     effect: str
     kind: str = "primary"
+
+    @property
+    def mark(self) -> str:
+        """A digest of what is said."""
+        return sha256_hex(self.effect.encode())[:16]
 
 
 @require_http_methods(METHODS)
@@ -211,7 +219,9 @@ def _sent(request: HttpRequest) -> Any:
 
 
 def _ask(request: HttpRequest, key: SecurityObject, ask: Ask, form: forms.Form, act: Callable[[], str]) -> HttpResponse:
-    """Show the dialog with what the act does under the policy of now; act when it was confirmed."""
+    """Show the dialog with what the act does under the policy of now; act when just that was confirmed."""
+    if form.is_bound and request.POST.get("seen", ask.mark) != ask.mark:
+        form.add_error(None, CHANGED)
     if form.is_bound and form.is_valid():
         try:
             said = act()

@@ -356,6 +356,24 @@ def test_delete_asks_for_the_name(
     assert slot.objects("privkey") == {}
 
 
+def test_what_was_read_is_what_is_done(
+    hsm_group: Group, make: MakeKey, admin_client: Client, run_jobs: RunJobs, slot: Slot
+) -> None:
+    """The policy is switched while the dialog is open: the key is not destroyed on the word of another sentence."""
+    key = make(hsm_group)
+    dialog = text_of(admin_client.get(page("object-delete", key)))
+    seen = re.search(r'name="seen" value="(\w+)"', dialog)
+    assert seen
+    apply_changes(hsm_group)
+    sent = {"typed": key.name, "seen": seen[1]}
+    answer = admin_client.post(page("object-delete", key), sent)
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "was changed meanwhile" in text_of(answer)
+    assert "destroyed for good" in text_of(answer)
+    assert run_jobs() == []
+    assert slot.halves(key)[0]
+
+
 def test_a_virtual_key_is_deleted_at_once(hsm_group: Group, make: MakeKey, admin_client: Client) -> None:
     key = make(hsm_group)
     answer = admin_client.post(page("object-delete", key), {"typed": "payments"}, follow=True)

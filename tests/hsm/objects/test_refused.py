@@ -16,6 +16,7 @@ from hsm.device.objects import KeyFamily, Operation
 from hsm.models.groups import Group
 from hsm.models.objects import ObjectState, Origin, SecurityObject
 from hsm.objects import permissions, record, removal
+from hsm.syncing import requests as syncing
 from tests.fixtures.groups import ALICE
 from tests.hsm.objects.conftest import MakeKey, RunJobs, Slot, apply_changes
 from tests.shim.faulty import SOURCE, FaultyModule, build
@@ -101,6 +102,25 @@ def test_out_of_step_is_marked(shim_group: Group, shim: FaultyModule, make: Make
     healed = fresh(key)
     assert (healed.operations, healed.hsm_operations) == (["sign"], ["sign"])
     assert (healed.out_of_step, healed.problem) == (False, "")
+
+
+def test_a_sync_sees_that_both_agree_again(
+    shim_group: Group, shim: FaultyModule, make: MakeKey, run_jobs: RunJobs
+) -> None:
+    key = make(shim_group)
+    SecurityObject.objects.filter(pk=key.pk).update(operations=["verify"])
+    shim.order("C_SetAttributeValue before return 0x10")
+    permissions.request(fresh(key), SIGN_ONLY, actor=ALICE)
+    run_jobs()
+    assert fresh(key).out_of_step
+    shim.behave()
+    with open_group(shim_group) as device:  # as the HSM's own tools would
+        device.permit(KeyFamily.KEY_PAIR, key.cka_id, frozenset({Operation.VERIFY}))
+    syncing.sync(shim_group, actor=ALICE)
+    run_jobs()
+    after = fresh(key)
+    assert after.hsm_operations == ["verify"]
+    assert (after.out_of_step, after.problem) == (False, "")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
