@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -111,7 +112,7 @@ def test_the_table_of_all_keys(page: Page, module_group: Callable[..., Group], s
     """Filter, sort and page by keyboard and mouse, without a reload, and with an address that can be kept."""
     group = module_group(softhsm.token("luna-prod"))
     now = clock.now()
-    marks = (
+    marks: tuple[dict[str, Any], ...] = (
         {}, {"deactivated_at": now}, {"rotated_at": now}, {"missing_since": now}, {"out_of_step": True},
         {"state": "unknown"}, {"private_removed_at": now, "missing_since": now},
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Records of keys that no HSM has, for what decides in memory."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 from hsm.device.base import KeyAttributes, KeySpec, TokenInfo
@@ -50,7 +51,7 @@ def listing(*objects: ObjectRecord, unmatched: tuple[Unmatched, ...] = ()) -> Li
     return make_listing(TOKEN, objects, unmatched)
 
 
-def known(record: ObjectRecord, pk: UUID | None = None, **other: object) -> KnownKey:
+def known(record: ObjectRecord, pk: UUID | None = None, **other: Any) -> KnownKey:
     """Return the virtual key of a record, as it was when it was last read."""
     key = KnownKey(
         pk=pk or uuid4(),

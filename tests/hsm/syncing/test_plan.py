@@ -1,6 +1,7 @@
 """What a sync decides, case by case and over random tokens. No device, no database."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -51,7 +52,7 @@ def test_a_second_plan_adds_nothing() -> None:  # SOB-09
         ({"modifiable": False}, "CKA_MODIFIABLE"),
     ],
 )
-def test_a_change_in_the_hsm_is_named(change: dict[str, object], attribute: str) -> None:
+def test_a_change_in_the_hsm_is_named(change: dict[str, Any], attribute: str) -> None:
     (update,) = decide(replace(pair(), **change), keys=(known(pair()),)).changed
     assert attribute in update.attributes
 
