@@ -20,6 +20,7 @@ from hsm.models.drafts import StagedClientPair
 from hsm.models.groups import Group, GroupMember
 from hsm.models.objects import ObjectState, SecurityObject, Tombstone
 from hsm.refusals import recorded
+from hsm.syncing import requests as sync_requests
 
 BATCH = 500
 AT_WORK = (ObjectState.REQUESTED, ObjectState.CREATING, ObjectState.DESTROYING)
@@ -35,6 +36,12 @@ def refusal(group: Group) -> RefusedError | ConflictError | None:
             "else. The group was not deleted.",
             code="group-holds-keys",
             next_step="Delete its keys first; that destroys them for ever.",
+        )
+    if sync_requests.under_way(group):
+        return ConflictError(
+            "The keys of the group are being synced. The group was not deleted.",
+            code="group-syncing",
+            next_step="Wait until the sync has ended.",
         )
     if count := keys.filter(state__in=AT_WORK).count():
         return ConflictError(

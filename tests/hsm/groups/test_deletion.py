@@ -13,6 +13,7 @@ from hsm.actions import Action
 from hsm.groups import deletion
 from hsm.models.groups import Connection, Group
 from hsm.models.objects import Family, ObjectState, Origin, SecurityObject, Tombstone
+from hsm.syncing import requests
 from tests.fixtures.groups import ALICE
 from tests.fixtures.softhsm import SoftHsm, Token
 
@@ -74,6 +75,15 @@ def test_a_group_at_work_stays(module_group: Callable[..., Group], token: Token)
     group = module_group(token)
     virtual_key(group, "coming", ObjectState.CREATING)
     with pytest.raises(ConflictError, match="being made or deleted"):
+        deletion.delete(group, actor=ALICE)
+    group.refresh_from_db()
+    assert group.deleted_at is None
+
+
+def test_a_group_that_is_synced_stays(module_group: Callable[..., Group], token: Token) -> None:
+    group = module_group(token)
+    requests.sync(group, actor=ALICE)
+    with pytest.raises(ConflictError, match="being synced"):
         deletion.delete(group, actor=ALICE)
     group.refresh_from_db()
     assert group.deleted_at is None
