@@ -18,6 +18,7 @@ from django.db.models import Q, QuerySet
 from hsm.models.groups import Group
 from hsm.models.objects import ObjectState, SecurityObject, Tombstone
 from hsm.syncing import rows
+from hsm.syncing.inserting import insert
 from hsm.syncing.plan import Plan
 
 BATCH = 500
@@ -32,7 +33,7 @@ def stage(group: Group, plan: Plan, *, now: datetime, progress: Progress) -> Non
     progress(done, len(plan.added))
     for batch in _batches(rows.additions(group, plan, now)):
         with transaction.atomic():
-            SecurityObject.every.bulk_create(batch)
+            insert(batch)
         done += len(batch)
         progress(done, len(plan.added))
 
