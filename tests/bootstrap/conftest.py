@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import random
 import re
 import shutil
 import signal
@@ -17,7 +18,7 @@ import pytest
 from django.conf import settings
 
 from console.env import BASE_DIR
-from console.supervisor import leftovers
+from console.supervisor import leftovers, ports
 from console.supervisor.commands import STOP_ORDER
 from console.supervisor.state import State
 from tests.fixtures.processes import wait_for
@@ -56,6 +57,9 @@ class Console:
 
     def start(self, within_s: float = 240.0) -> None:
         """Start it without a terminal and wait for its address."""
+        if not self.state.recall("ports"):
+            self.state.running.mkdir(parents=True, exist_ok=True)
+            self.state.remember("ports", ports_of_this_process())
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 # Whoever runs the tests may have SIGHUP ignored, and ./run honours that.
@@ -110,10 +114,22 @@ class Console:
         return self.process.wait(180)
 
 
+def ports_of_this_process() -> dict[str, int]:
+    """Return ports that no other process of this run of the tests takes: two starts at once may find the same free."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = [port for port in ports.OTHERS[1000 * number : 1000 * number + 1000] if ports.is_free(port)]
+    names = ("broker", *ports.FIRST_CHOICES)
+    return dict(zip(names, random.sample(own, len(names)), strict=True))
+
+
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copy what git knows, as it is now, into a folder without .venv and var."""
-    folder = tmp_path_factory.mktemp("checkout")
+    """Give a folder without .venv and var, as after `git clone`."""
+    return copy_checkout(tmp_path_factory.mktemp("checkout"))
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Copy what git knows, as it is now, and return the folder."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=BASE_DIR,

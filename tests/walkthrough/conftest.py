@@ -5,6 +5,8 @@ import re
 import secrets
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,13 +15,24 @@ from playwright.sync_api import Browser
 
 from console.supervisor import leftovers
 from console.supervisor import softhsm as local_softhsm
-from tests.bootstrap.conftest import Console, checkout, own_database
+from tests.bootstrap.conftest import Console, copy_checkout, own_database
 from tests.fixtures.softhsm import SoftHsm, Token
 from tests.walkthrough.administrator import Administrator
 
-__all__ = ["checkout"]
-
 ADDRESS = re.compile(r"running at (\S+)")
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a checkout whose .venv is the one of this run; tests/bootstrap shows that `./run` makes its own."""
+    folder = copy_checkout(tmp_path_factory.mktemp("checkout"))
+    (folder / ".venv").mkdir()
+    for name in ("bin", "include", "lib", "pyvenv.cfg"):
+        (folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    # As `./run` writes it when everything is installed.
+    sums = subprocess.run(["cksum", "requirements.lock"], cwd=folder, check=True, capture_output=True, text=True)
+    (folder / ".venv" / "requirements.lock.stamp").write_text(f"{sums.stdout}{sys.version}\n")
+    return folder
 
 
 @pytest.fixture
