@@ -84,8 +84,8 @@ def test_many_matches_of_a_search_are_found_on_the_way(
     admin_client: Client, make_group: MakeGroup, make_keys: MakeKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hsm.browsing.queries.MOST_FOUND", 2)
-    make_keys(make_group("Luna"), "a1", "a2", "a3", "b")
-    assert shown(admin_client, q="a", sort="name") == ["a1", "a2", "a3"]
+    make_keys(make_group("Luna"), "x1", "x2", "x3", "y")
+    assert shown(admin_client, q="x", sort="name") == ["x1", "x2", "x3"]
 
 
 @pytest.mark.parametrize(
@@ -193,10 +193,11 @@ def test_more_groups_and_keys_need_no_more_queries(
 
 def test_a_search_uses_the_indexes(admin: User, make_group: MakeGroup, make_keys: MakeKeys) -> None:
     make_keys(make_group("Luna"), "one")
-    if connection.vendor != "sqlite":
-        pytest.skip("PostgreSQL reads a table of one row without an index")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:  # which would rather read a table of one row without an index
+            cursor.execute("SET LOCAL enable_seqscan = off")
     for column in ("name_key", "label_key", "key_id", "fingerprint"):
         plan = SecurityObject.objects.filter(**{f"{column}__begins": "ab"}).explain()
-        assert "object_" in plan, plan
-        assert "SEARCH" in plan
+        assert f"object_{column.removesuffix('_key')}_prefix" in plan, plan
+        assert "SEARCH" in plan or "Index Cond" in plan, plan
     assert Wanted(q="one").objects(admin).exists()
