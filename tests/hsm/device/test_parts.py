@@ -17,8 +17,8 @@ from hsm.device.capabilities import capabilities_of
 from hsm.device.envelopes import SealingOpener
 from hsm.device.errors import DeviceError
 from hsm.device.local import LocalStore
-from hsm.device.signer import device_private_key
 from hsm.device.objectwire import PublicPart
+from hsm.device.signer import device_private_key
 from hsm.device.wire import MechanismPart
 
 P256 = bytes.fromhex("06082a8648ce3d030107")
