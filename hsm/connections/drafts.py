@@ -67,6 +67,18 @@ def find(draft_id: str, *, actor: Actor) -> ConnectionDraft | None:
     return kept.filter(pk=key, asked_by=actor.id).first()
 
 
+def is_of(draft: ConnectionDraft, group: Group, connection: Connection | None) -> bool:
+    """Return whether a form of this connection, or of a new one for None, was tested: its secrets are sealed for it."""
+    if connection is None:
+        return draft.group_ref == group.pk and not Connection.objects.filter(pk=draft.connection_ref).exists()
+    return (draft.group_ref, draft.connection_ref) == (group.pk, connection.pk)
+
+
+def is_of_new_group(draft: ConnectionDraft) -> bool:
+    """Return whether the form of a group that is not made yet was tested."""
+    return not Group.objects.filter(pk=draft.group_ref).exists()
+
+
 def connection_of(draft: ConnectionDraft) -> Connection:
     """Return the connection that the draft would be, unsaved; what was not entered comes from the stored rows."""
     stored = Connection.objects.select_related("group").filter(pk=draft.connection_ref).first()

@@ -118,8 +118,8 @@ def _edit(request: HttpRequest, group: Group, found: Connection | None) -> HttpR
     """Show, test or save the form of a connection."""
     sent = request.method == "POST"
     draft = drafts.find((request.POST if sent else request.GET).get("draft", ""), actor=actor_of(request))
-    if draft and draft.group_ref != group.pk:
-        raise NotFoundError("What was entered belongs to another group.")
+    if draft and not drafts.is_of(draft, group, found):
+        raise NotFoundError("What was entered belongs to another connection. Nothing was changed.")
     form = ConnectionForm(request.POST) if sent else _unsent(found, draft)
     form.keeps(pin=bool(found and found.pin_version))
     if draft and draft.sealed_pin is not None:

@@ -47,6 +47,8 @@ def groups(request: HttpRequest) -> HttpResponse:
 def group_new(request: HttpRequest) -> HttpResponse:
     """Add new group: LINK HSM/EXTERNAL KMS, TEST CONNECTION and SAVE all post here."""
     draft = drafts.find(request.POST.get("draft", "") or request.GET.get("draft", ""), actor=actor_of(request))
+    if draft and not drafts.is_of_new_group(draft):
+        draft = None
     if request.method != "POST":
         return _new(request, _empty_form(draft), draft)
     act = request.POST.get("act")

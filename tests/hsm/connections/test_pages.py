@@ -1,5 +1,6 @@
 """The HSM tab and the forms of connections, without JavaScript and by htmx."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -72,6 +73,14 @@ def typed() -> dict[str, str]:
     return form_of(PAPER)
 
 
+def shown_state(page: str, row: Connection) -> tuple[str, ...]:
+    """Return the colour, the icon and the words of a connection's state."""
+    place = page.partition(f'id="status-{row.pk}"')[2]
+    found = re.search(r'class="state (\w+)">.*?#([\w-]+)">.*?<span>([^<]+)</span>', place, re.DOTALL)
+    assert found
+    return found.groups()
+
+
 def tab(group: Group) -> str:
     return reverse("hsm:group-hsm", args=[group.pk])
 
@@ -80,6 +89,7 @@ def test_the_tab_shows_the_one_connection_without_a_number(group: Group, admin_c
     page = text(admin_client.get(tab(group)))  # GRP-26, GRP-29, GRP-30
     for words in ("Connected", "SoftHSM2 (development)", "alpha", "Stored, hidden", "Test connection"):
         assert words in page
+    assert shown_state(page, group.connections.get()) == ("ok", "circle-check", "Connected")  # GRP-19
     assert 'class="prio"' not in page
     assert "Sync keys" in page  # GRP-48
 
@@ -123,10 +133,34 @@ def test_an_empty_pin_keeps_the_stored_one(
     page = text(admin_client.get(reverse("hsm:connection", args=[row.pk])))
     assert "Leave empty to keep it" in page
     form = {**form_of(token), "pin": "", "seen": editing.version(row)}
+    tried = admin_client.post(reverse("hsm:connection", args=[row.pk]), {**form, "act": "test"})
+    run_jobs()
+    assert re.search(r'class="note ok".*?Connected', text(admin_client.get(tried.headers["Location"])), re.DOTALL)
     assert admin_client.post(reverse("hsm:connection", args=[row.pk]), form).status_code == 302
     run_jobs()
     row.refresh_from_db()
     assert row.state == ConnectionState.CONNECTED
+
+
+def test_one_connection_of_two_is_edited_and_tested(
+    tested: Group, token: Token, admin_client: Client, run_jobs: RunJobs
+) -> None:  # GRP-23, GRP-24, GRP-38
+    first = tested.connections.get()
+    incomplete = {"act": "save", "kind": "gateway", "address": "", "port": "", "slot": "", "pin": ""}
+    assert admin_client.post(reverse("hsm:connection-new", args=[tested.pk]), incomplete).status_code == 302
+    second = tested.connections.exclude(pk=first.pk).get()
+    form = {**incomplete, "address": "localhost", "port": "1", "slot": "3", "seen": editing.version(second)}
+    assert admin_client.post(reverse("hsm:connection", args=[second.pk]), form).status_code == 302
+    run_jobs()
+    second.refresh_from_db()
+    assert (second.port, second.state) == (1, ConnectionState.NOT_CONNECTED)
+    Connection.objects.update(checked_at=None)
+    admin_client.post(reverse("hsm:connection-test", args=[second.pk]))
+    run_jobs()
+    checked = [row.checked_at is not None for row in tested.connections.all()]
+    assert checked == [False, True]
+    page = text(admin_client.get(tab(tested)))
+    assert page.index(first.name) < page.index("localhost:1")
 
 
 def test_two_browsers_at_once(group: Group, typed: dict[str, str], admin_client: Client) -> None:
@@ -236,7 +270,7 @@ def test_states_are_swapped_each_in_its_place(group: Group, admin_client: Client
     states.failed(row, error_for("CKR_DEVICE_ERROR"))
     page = text(admin_client.get(reverse("hsm:group-states", args=[group.pk]), headers=FRAGMENT))
     assert f'id="status-{row.pk}" hx-swap-oob="true"' in page
-    assert "Not Connected" in page
+    assert shown_state(page, row) == ("warn", "alert-triangle", "Not Connected")  # GRP-20
     assert "CKR_DEVICE_ERROR" in page
     assert "No key operation is possible" in page
 
@@ -279,3 +313,26 @@ def test_what_was_found_about_an_edited_connection_is_not_written(group: Group, 
     Connection.objects.update(slot="77")
     states.failed(stale, error_for("CKR_DEVICE_ERROR"))
     assert group.connections.get().state == ConnectionState.CONNECTED
+
+
+def test_a_draft_belongs_to_one_form(group: Group, typed: dict[str, str], admin_client: Client) -> None:
+    """What was typed for one connection is sealed for it, so it can neither make nor change another one."""
+    row = group.connections.get()
+    other = add_connection(group, by_module(replace(PAPER, slot_id=9)))
+    new, edit = reverse("hsm:connection-new", args=[group.pk]), reverse("hsm:connection", args=[row.pk])
+    admin_client.post(edit, {**typed, "act": "test", "seen": editing.version(row)})
+    draft = ConnectionDraft.objects.get()
+    kept = {**typed, "slot": "7", "pin": "", "draft": str(draft.pk)}
+    assert admin_client.post(new, kept).status_code == 404
+    elsewhere = reverse("hsm:connection", args=[other.pk])
+    assert admin_client.post(elsewhere, {**kept, "seen": editing.version(other)}).status_code == 404
+    created = admin_client.post(
+        reverse("hsm:group-new"), {**kept, "title": "New", "linked": "on", "trust": "global", "hsm_type": "luna"}
+    )
+    assert created.status_code == 422
+    assert "kept for 15 minutes" in text(created)
+    draft.delete()
+    admin_client.post(new, {**typed, "slot": "8", "act": "test"})
+    fresh = {**kept, "draft": str(ConnectionDraft.objects.get().pk), "seen": editing.version(row)}
+    assert admin_client.post(edit, fresh).status_code == 404
+    assert group.connections.count() == 2
