@@ -24,6 +24,7 @@ from hsm.objects import transitions
 from hsm.objects.errors import ChangeFailedError, UnsettledError
 from hsm.objects.record import hsm_columns, values
 from hsm.objects.transitions import FAULTS, Fault
+from hsm.syncing.anew import read_anew
 
 _T = TypeVar("_T")
 ACTIVE = (ObjectState.ACTIVE,)
@@ -120,6 +121,7 @@ def destroy(run: Run, *, actor: Actor) -> str:
         about = {"group": key.group.title, "key id": key.key_id, "fingerprint": key.fingerprint, "HSM": "destroyed"}
         subject = key.subject
         key.delete()
+        read_anew(key.group_id)
         log.append(Action.OBJECT_DELETED, subject, actor=actor, details=about)
     return f"{subject.label} is destroyed, and its security object deleted."
 

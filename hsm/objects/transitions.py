@@ -19,6 +19,7 @@ from hsm.actions import Action
 from hsm.device.errors import DeviceError
 from hsm.models.objects import UNSETTLED, ObjectState, SecurityObject
 from hsm.objects.errors import FencedError, MakingFailedError, UnsettledError
+from hsm.syncing.anew import read_anew
 
 Fault = ConsoleError | DeviceError
 FAULTS = (ConsoleError, DeviceError)
@@ -43,8 +44,11 @@ def take(key: SecurityObject, from_states: Sequence[str], **columns: Any) -> Non
 def write(key: SecurityObject, from_states: Sequence[str], **columns: Any) -> None:
     """Change a row that is still in this attempt's hands; raises FencedError when it is not."""
     mine = SecurityObject.objects.filter(pk=key.pk, attempt=key.attempt, state__in=from_states)
-    if not mine.update(**columns):
-        raise FencedError(f"Another attempt has taken over {key.name}. This one changed nothing.")
+    with transaction.atomic():
+        if not mine.update(**columns):
+            raise FencedError(f"Another attempt has taken over {key.name}. This one changed nothing.")
+        if "missing_since" in columns:  # what the HSM says of it now, which no sync has seen
+            read_anew(key.group_id)
     key.refresh_from_db()
 
 

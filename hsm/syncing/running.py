@@ -87,8 +87,11 @@ def _hold(run: Run) -> None:
 
 @transaction.atomic
 def _close(group: Group, run: Run, listing: Listing, *, at: datetime, left: int) -> None:
-    # With something left to decide, the next sync has to read everything, even if the HSM does not change.
-    Group.objects.filter(pk=group.pk).update(synced_at=at, synced_digest="" if left else listing.digest)
+    row = Group.objects.filter(pk=group.pk)
+    row.update(synced_at=at)
+    # With something left to decide, the next sync has to read everything, even if the HSM does not change. So it has
+    # when a key was changed meanwhile (`anew`).
+    row.filter(synced_digest=group.synced_digest).update(synced_digest="" if left else listing.digest)
     counts = {name: number for name, number in run.result["counts"].items() if number}
     log.append(Action.SYNCED, group.subject, actor=run.actor, details={**counts, "keys": run.result["keys"]})
 

@@ -1,7 +1,6 @@
 """Virtual keys that were deleted while their keys stay in the HSM: a sync does not bring them back by itself."""
 
 from collections.abc import Iterable
-from uuid import UUID
 
 from django.db import transaction
 
@@ -11,6 +10,7 @@ from console.lib.actor import Actor
 from hsm.actions import Action
 from hsm.models.groups import Group
 from hsm.models.objects import SecurityObject, Tombstone
+from hsm.syncing.anew import read_anew
 
 
 @transaction.atomic
@@ -35,7 +35,7 @@ def bury(obj: SecurityObject, *, token_label: str, token_serial: str, actor: Act
             "wanted_by": "",
         },
     )
-    _read_anew(obj.group_id)
+    read_anew(obj.group_id)
     return grave
 
 
@@ -47,11 +47,6 @@ def import_again(group: Group, graves: Iterable[Tombstone], *, actor: Actor) -> 
     names = list(wanted.values_list("name", flat=True)[:10])
     number = wanted.update(wanted_at=now, wanted_by=actor.name)
     if number:
-        _read_anew(group.pk)
+        read_anew(group.pk)
         log.append(Action.WANTED_AGAIN, group.subject, actor=actor, details={"number": number, "names": names})
     return number
-
-
-def _read_anew(group_id: UUID) -> None:
-    """Have the next sync decide on every key again, also where the HSM's listing is that of the last sync."""
-    Group.objects.filter(pk=group_id).update(synced_digest="")

@@ -20,6 +20,7 @@ from hsm.device.objects import ObjectDevice, Operation
 from hsm.device.tokenobjects import TokenObjects
 from hsm.models.groups import ConnectionState, Group, Scan
 from hsm.models.objects import ObjectState, Origin, SecurityObject, Tombstone
+from hsm.objects import generation, making, permissions, record
 from hsm.syncing import applying, rows, tombstones
 from tests.fixtures.groups import ALICE
 from tests.fixtures.softhsm import SoftHsm, Token
@@ -97,21 +98,22 @@ def test_a_change_in_the_hsm_is_told_and_overwrites_nothing(
 
 @pytest.mark.parametrize("policy", ["do-not-apply", "apply"])
 def test_a_permission_that_was_taken_away_here_does_not_come_back(
-    group: Group, outside: Outside, sync: Sync, policy: str
+    group: Group, outside: Outside, sync: Sync, run_jobs: Callable[..., list[Job]], policy: str
 ) -> None:  # POL-08, POL-12
     Group.objects.filter(pk=group.pk).update(policy=policy)
     outside.aes("d2", "vault").done()
     sync(group)
     key = SecurityObject.objects.get(group=group)
-    key.operations = ["decrypt"]  # as the console writes it when a permission is taken away
-    key.save()
-    if policy == "apply":
-        outside.set("secret", "d2", "ENCRYPT", value=False).done()
-        sync(group)
-    outside.set("secret", "d2", "ENCRYPT", value=True).done()
+    without = record.values(record.operations(key) - {Operation.ENCRYPT})
+    permissions.request(key, record.operations(key) - {Operation.ENCRYPT}, actor=ALICE)
+    run_jobs()
+    key.refresh_from_db()
+    assert key.operations == without
+    assert outside.read("secret", "d2", "ENCRYPT") is (policy == "do-not-apply")  # at once, or not at all
+    outside.set("secret", "d2", "ENCRYPT", value=True).done()  # C_SetAttributeValue
     sync(group)
     key.refresh_from_db()
-    assert key.operations == ["decrypt"]
+    assert key.operations == without
     assert "encrypt" in (key.hsm_operations or ())
     assert outside.read("secret", "d2", "ENCRYPT") is True
 
@@ -127,6 +129,21 @@ def test_a_key_that_left_the_hsm_is_missing_and_may_come_back(
     assert SecurityObject.objects.get(key_id="e1").missing_since
     assert SecurityObject.objects.get(key_id="e2").missing_since is None
     assert counts(sync(group)) == {"still_missing": 1}
+
+
+def test_what_the_console_changed_is_compared_again_though_the_hsm_is_as_before(
+    group: Group, outside: Outside, sync: Sync
+) -> None:
+    """Made by the console, then taken out by hand: the HSM gives the listing of the last sync again."""
+    outside.ec("e3", "stays").done()
+    sync(group)
+    wanted = generation.Wanted("made here", KeySpec.EC_P256, SIGNING)
+    made, job = generation.request(group, wanted, actor=ALICE)
+    making.make(made.pk, actor=ALICE)
+    job.delete()
+    outside.destroy("private", made.key_id).destroy("public", made.key_id).done()
+    assert counts(sync(group)) == {"missing": 1}
+    assert SecurityObject.objects.get(pk=made.pk).missing_since
 
 
 def test_a_new_cka_id_is_followed(group: Group, outside: Outside, sync: Sync) -> None:  # AMB-39
@@ -200,7 +217,7 @@ def test_a_deleted_virtual_key_stays_deleted_until_it_is_wanted_again(
     assert not Tombstone.objects.exists()
 
 
-def test_states_of_the_console_stay_as_they_are(group: Group, outside: Outside, sync: Sync) -> None:
+def test_states_of_the_console_stay_as_they_are(group: Group, outside: Outside, sync: Sync) -> None:  # AMB-38
     outside.ec("91", "off").done()
     sync(group)
     SecurityObject.objects.update(deactivated_at=group.created_at, rotated_at=group.created_at)
