@@ -10,18 +10,20 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from console.accounts.models import User
 from console.lib import clock, htmx
 from console.lib.access import access
 from console.lib.capability import Capability
 from console.lib.errors import NotFoundError, RefusedError
 from console.lib.passive import passive
+from hsm import uses
 from hsm.connections import drafts, editing, ordering, overview, requests
 from hsm.connections.forms import RAN_OUT, ConnectionForm, fields_of, shown_of
 from hsm.connections.watching import Watch, draft_report
 from hsm.groups.overview import key_count, standing
 from hsm.models.drafts import ConnectionDraft
 from hsm.models.groups import Connection, Group
-from hsm.rights import Right, rights
+from hsm.rights import Right, rights, visible_groups
 from hsm.views.scope import actor_of, connection_of, go, group_of, may_manage, user_of
 
 HSM_PAGE = "hsm/groups/hsm.html"
@@ -216,7 +218,16 @@ def _context(request: HttpRequest, group: Group, watch: Watch | None = None) -> 
         "may_test": Right.USE in rights(user_of(request), group),
         "keys": key_count(group),
         "standing": standing([line.connection for line in table.lines]),
+        "uses": _other_uses(user_of(request), group, table.facts),
     }
+
+
+def _other_uses(user: User, group: Group, token: Connection | None) -> dict[str, Any]:
+    """Return what else uses the token, as far as the user may see it (AMB-42)."""
+    if token is None:
+        return {}
+    bindings = uses.bindings_on(token).select_related("server") if user.may(Capability.READ) else ()
+    return {"groups": uses.groups_on(token, visible_groups(user)).exclude(pk=group.pk), "bindings": bindings}
 
 
 def _watch(request: HttpRequest, group: Group) -> HttpResponse:

@@ -17,11 +17,12 @@ from console.lib.capability import Capability
 from console.lib.errors import InvalidError, NotFoundError
 from console.lib.passive import passive
 from console.servers.current import current
-from hsm import holders, requests
+from hsm import holders, requests, uses
 from hsm.forms import RebindForm
 from hsm.jobs import CHECK, REBIND
 from hsm.models.tokens import PinTrial, TokenBinding, TokenCapability
 from hsm.report import last_check, report
+from hsm.rights import visible_groups
 
 
 @require_POST
@@ -76,6 +77,7 @@ def binding(request: HttpRequest, binding_id: UUID) -> HttpResponse:
     context: dict[str, Any] = {
         "binding": found,
         "keys": holders.keys_on(found),
+        "groups": uses.groups_on(found, visible_groups(cast("User", request.user))),
         "capability": TokenCapability.objects.filter(server=found.server, **where).first(),
         "trial": PinTrial.objects.filter(**where).order_by("-claimed_at").first(),
         "form": RebindForm(),
