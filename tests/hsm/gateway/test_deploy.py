@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.env import BASE_DIR
+from hsm.device.gatewaywire import OPERATIONS, PREFIX, Request
 from hsm.gateway import config
 from hsm.gateway.config import ConfigError
 
@@ -77,3 +78,18 @@ def test_the_commands_of_the_manual(command: str) -> None:
 )
 def test_the_table_of_tested_hsms(row: str) -> None:
     assert row in (DOCS / "gateway.md").read_text()
+
+
+def test_the_protocol_is_written_down() -> None:
+    """AMB-23: each operation with its fields, and the version."""
+    text = (DOCS / "gateway-protocol.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \|(.*)$", text, re.MULTILINE))
+    assert set(OPERATIONS) <= set(rows)
+    common = set(Request.__struct_fields__)
+    for name, (request, _) in OPERATIONS.items():
+        told = rows[name]
+        if "the same" in told:
+            told += rows[list(rows)[list(rows).index(name) - 1]]
+        assert [field for field in set(request.__struct_fields__) - common if f"`{field}`" not in told] == [], name
+    assert [field for field in common if f"`{field}`" not in text] == []
+    assert f"POST {PREFIX}<operation>" in text

@@ -2,12 +2,15 @@
 
 import http.client
 import os
+import re
 import secrets
 import signal
 import time
 
 import pytest
 
+from console.env import BASE_DIR
+from hsm.gateway.health import SERVER_SIDE
 from tests.fixtures.gateway import Gateways
 from tests.fixtures.processes import wait_for
 from tests.hsm.device.conftest import folder
@@ -63,6 +66,23 @@ def test_a_success_of_the_slot_clears_the_mark_as_well(failing: Served) -> None:
         assert _sign(client, key_id).code == "CKR_GENERAL_ERROR"
         assert _sign(client, key_id).status == 200
         assert health(failing.gateway) == 204
+
+
+def test_these_codes_are_the_server_s_and_no_other() -> None:
+    """AMB-25, as its manual lists them; besides them only a module that is lost."""
+    manual = (BASE_DIR / "docs/gateway.md").read_text().partition("fault of the server's side (")[2].partition(")")[0]
+    listed = {
+        "CKR_DEVICE_ERROR",
+        "CKR_DEVICE_REMOVED",
+        "CKR_DEVICE_MEMORY",
+        "CKR_TOKEN_NOT_PRESENT",
+        "CKR_TOKEN_NOT_RECOGNIZED",
+        "CKR_GENERAL_ERROR",
+        "CKR_FUNCTION_FAILED",
+        "CKR_HOST_MEMORY",
+    }
+    assert set(re.findall(r"CKR_\w+", manual)) == listed
+    assert {code for code in SERVER_SIDE if code.startswith("CKR_")} == listed
 
 
 def test_errors_of_the_client_are_no_reason(failing: Served) -> None:

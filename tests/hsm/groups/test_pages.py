@@ -1,5 +1,6 @@
 """The pages of groups: what each says, and what its forms do. Without JavaScript, and by htmx."""
 
+import re
 from collections.abc import Callable
 from html import unescape
 
@@ -61,11 +62,22 @@ def test_the_form_is_an_ordinary_group_until_the_button_is_pressed(server: Serve
         assert words in page
     assert 'value="Luna"' in page
     assert 'value="4442"' in page  # GRP-06
+    assert re.search(r'<input type="password" name="pin"', page)  # GRP-10
 
 
 def test_the_hsm_types_and_the_two_configurations(server: Server, admin_client: Client) -> None:  # GRP-04, GRP-12
     page = text(admin_client.post(reverse(NEW), {"act": "link"}))
-    for words in ("nCipher HSM", "SafeNet Luna", "AWS CloudHSM", "ADD CONFIGURATION", "Client Certificate"):
+    types = re.search(r'<select name="hsm_type".*?</select>', page, re.DOTALL)
+    assert types
+    assert [words.strip() for words in re.findall(r"<option[^>]*>([^<]+)<", types[0])] == [
+        "nCipher HSM",
+        "SafeNet Luna",
+        "AWS CloudHSM",
+        "SoftHSM2 (development)",  # AMB-15, and no control for any other back end (AMB-17)
+        "Other PKCS#11",
+    ]
+    assert re.findall(r'name="kind" value="(\w+)"', page) == ["gateway", "module"]  # AMB-42
+    for words in ("ADD CONFIGURATION", "Client Certificate"):
         assert words in page
     assert page.count('name="trust"') == 2
     assert "Global Root CA" in page
@@ -151,19 +163,29 @@ def test_only_administrators_make_groups(linked: dict[str, str], auditor_client:
     assert not Group.objects.exists()
 
 
+def options(page: str, name: str) -> list[tuple[str, bool]]:
+    """Return the radio buttons of a name: what each says, and whether it is the selected one."""
+    found = re.findall(rf'<input type="radio" name="{name}"([^>]*)>(.*?)</label>', page, re.DOTALL)
+    return [(re.sub("<[^>]+>", "", words).strip(), "checked" in attributes) for attributes, words in found]
+
+
 def test_info_shows_policy_and_scan_in_their_exact_words(
     module_group: Callable[..., Group], token: Token, admin_client: Client
-) -> None:  # POL-01, POL-04, POL-14, POL-15, POL-17
+) -> None:  # POL-01, POL-03, POL-04, POL-14, POL-15, POL-16, POL-17
     group = module_group(token)
     page = text(admin_client.get(reverse("hsm:group", args=[group.pk])))
-    for words in (
-        "EDIT POLICY",
-        "Do not apply changes performed on virtual keys in Keystead to corresponding keys in HSM",
-        "Apply changes performed on virtual keys in Keystead to corresponding keys in HSM",
-        "Applicable for all keys in HSM slot",
-        "Applicable only to keys created from Keystead group in HSM slot",
-    ):
-        assert words in page
+    assert "EDIT POLICY" in page
+    policies = [
+        ("Do not apply changes performed on virtual keys in Keystead to corresponding keys in HSM", True),
+        ("Apply changes performed on virtual keys in Keystead to corresponding keys in HSM", False),
+    ]
+    scans = [
+        ("Applicable for all keys in HSM slot", True),
+        ("Applicable only to keys created from Keystead group in HSM slot", False),
+    ]
+    assert (options(page, "policy"), options(page, "scan")) == (policies, scans)
+    for name, shown in (("hsm:group-policy", policies), ("hsm:group-scan", scans)):
+        assert options(text(admin_client.get(reverse(name, args=[group.pk]))), "choice") == shown
 
 
 def test_policy_and_scan_are_switched(

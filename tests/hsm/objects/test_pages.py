@@ -80,7 +80,8 @@ def test_title_and_lists(admin_client: Client, software_group: Group, hsm_group:
     shown = text_of(admin_client.get(NEW))
     assert re.search(r"<h1>Add New Security Object</h1>", shown)
     assert "This is an HSM/external KMS object" in shown
-    assert "Assign to a group" in shown
+    for words in ("Assign to a group", "GENERATE", "IMPORT", "Key type", "Key size", "Key operations permitted"):
+        assert words in shown  # SOB-10, SOB-16
     assert groups_in(shown) == ["Payroll"]
     refreshed = text_of(admin_client.post(NEW, {**AES, "is_hsm": "on", "refresh": "1"}))
     assert groups_in(refreshed) == ["Luna production"]
