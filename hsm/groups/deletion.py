@@ -7,6 +7,7 @@ which can be many.
 from collections.abc import Callable
 
 from django.db import transaction
+from django.db.models import Q
 
 from console.activity import log
 from console.jobs import queue
@@ -23,7 +24,9 @@ from hsm.refusals import recorded
 from hsm.syncing import requests as sync_requests
 
 BATCH = 500
-AT_WORK = (ObjectState.REQUESTED, ObjectState.CREATING, ObjectState.DESTROYING)
+# A destruction that ended without an answer is tried again for as long as the HSM stays away, which may be for ever.
+IN_DOUBT = Q(state=ObjectState.UNKNOWN) | Q(state=ObjectState.DESTROYING) & ~Q(problem_code="")
+AT_WORK = Q(state__in=(ObjectState.REQUESTED, ObjectState.CREATING, ObjectState.DESTROYING)) & ~IN_DOUBT
 MOST_NAMED = 100
 
 
@@ -43,7 +46,7 @@ def refusal(group: Group) -> RefusedError | ConflictError | None:
             code="group-syncing",
             next_step="Wait until the sync has ended.",
         )
-    if count := keys.filter(state__in=AT_WORK).count():
+    if count := keys.filter(AT_WORK).count():
         return ConflictError(
             f"{count} key{'' if count == 1 else 's'} of the group are being made or deleted. "
             "The group was not deleted.",
@@ -54,8 +57,8 @@ def refusal(group: Group) -> RefusedError | ConflictError | None:
 
 
 def unsettled(group: Group) -> list[SecurityObject]:
-    """Return keys of which nobody knows whether the HSM made them: after a deletion nobody looks for them any more."""
-    return list(group.security_objects.filter(state=ObjectState.UNKNOWN)[:MOST_NAMED])
+    """Return keys of which nobody knows whether the HSM has them: after a deletion nobody looks for them any more."""
+    return list(group.security_objects.filter(IN_DOUBT)[:MOST_NAMED])
 
 
 def delete(group: Group, *, actor: Actor) -> None:

@@ -87,3 +87,14 @@ def test_a_group_that_is_synced_stays(module_group: Callable[..., Group], token:
         deletion.delete(group, actor=ALICE)
     group.refresh_from_db()
     assert group.deleted_at is None
+
+
+def test_a_dead_hsm_does_not_keep_a_group_for_ever(module_group: Callable[..., Group], token: Token) -> None:
+    """A destruction whose outcome cannot be found out is named in the entry, as keys that may have been made are."""
+    group = module_group(token)
+    key = virtual_key(group, "half gone", ObjectState.DESTROYING)
+    with pytest.raises(ConflictError, match="being made or deleted"):
+        deletion.delete(group, actor=ALICE)
+    SecurityObject.objects.filter(pk=key.pk).update(problem_code="GATEWAY_DEADLINE", problem="Is it destroyed?")
+    deletion.delete(group, actor=ALICE)
+    assert "half gone" in Entry.objects.get(action=Action.GROUP_DELETED, outcome="succeeded").details
