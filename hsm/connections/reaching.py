@@ -15,7 +15,7 @@ from hsm.bindings import logged_in, real_path
 from hsm.connections.faults import incomplete, pin_refused
 from hsm.connections.sealed import PIN_PURPOSE
 from hsm.device import opening
-from hsm.device.base import TokenInfo
+from hsm.device.base import Device, TokenInfo
 from hsm.device.errors import DeviceError, ErrorClass, PinError, TokenNotFoundError
 from hsm.device.gateway import GatewayDevice
 from hsm.device.gatewaycalls import GatewayAddress
@@ -67,9 +67,30 @@ def _as_fault(error: ConsoleError) -> DeviceError:
 @contextmanager
 def _open_module(connection: Connection, deadline_s: float) -> Iterator[ObjectDevice]:
     """Log in to the token of a module on this server; one that moved is found by its label and serial number."""
-    token = _find(connection, real_path(connection.module_path), deadline_s)
-    with logged_in(token, _entered(connection)) as device:
-        yield cast("ObjectDevice", device)
+    path, pin = real_path(connection.module_path), _entered(connection)
+    with ExitStack() as stack:
+        device = _standing(stack, connection, path, pin, deadline_s)
+        yield cast("ObjectDevice", device or stack.enter_context(_anew(connection, path, pin, deadline_s)))
+
+
+def _standing(stack: ExitStack, connection: Connection, path: str, pin: EnteredPin, deadline_s: float) -> Device | None:
+    """Return the token on a login that stands; None when there is none, or when this PIN is not proven there."""
+    if not pins.accepted(Identity(path, connection.label, connection.serial), pin.version):
+        return None
+    return stack.enter_context(
+        opening.standing_token(
+            path,
+            label=connection.label,
+            serial=connection.serial,
+            pin=pin.secret,
+            pin_version=pin.version,
+            deadline_s=deadline_s,
+        )
+    )
+
+
+def _anew(connection: Connection, path: str, pin: EnteredPin, deadline_s: float) -> AbstractContextManager[Device]:
+    return logged_in(_find(connection, path, deadline_s), pin)
 
 
 def _find(connection: Connection, path: str, deadline_s: float) -> TokenInfo:

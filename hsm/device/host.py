@@ -89,8 +89,8 @@ class Host:
                 yield self._module.info()
             case wire.ListKeys():
                 yield from self._listing()
-            case objectwire.ReadObjects():
-                yield from self.objects.read_all()
+            case objectwire.ReadObjects(known=known):
+                yield from self.objects.read_all(known)
             case _ if type(request) in OBJECT_ANSWERS:
                 yield OBJECT_ANSWERS[type(request)](self.objects, request)
             case _:

@@ -110,7 +110,9 @@ class ReadObject(Message, frozen=True):
 
 
 class ReadObjects(Message, frozen=True):
-    """Read every object."""
+    """Read every object. `known` is the mark of the listing that the worker remembers, if it does."""
+
+    known: bytes = b""
 
 
 class Permit(Message, frozen=True):
@@ -160,11 +162,15 @@ class FoundObject(Message, frozen=True):
 
 
 class Objects(Message, frozen=True):
-    """A part of a listing, perhaps an empty one to show that the reading goes on; `more` says that others follow."""
+    """A part of a listing, perhaps an empty one to show that the reading goes on; `more` says that others follow.
+
+    The last part has the `mark` of the whole, SHA-256; when the worker knew it, nothing else was sent.
+    """
 
     objects: list[ObjectPart]
     unmatched: list[UnmatchedPart]
     more: bool
+    mark: bytes = b""
 
 
 class Used(Message, frozen=True):

@@ -141,6 +141,32 @@ def open_token(
 
 
 @contextmanager
+def standing_token(
+    module_path: str, *, label: str, serial: str, pin: SecretLike, pin_version: str, deadline_s: float = DEADLINE_S
+) -> Iterator[TokenDevice | None]:
+    """Yield a token on a login that stands and has just proved to work, None when there is none.
+
+    To initialise a module anew, as `open_token` does, takes seconds when its token holds many keys (docs/hsm.md §4).
+    The deadline is for each call. Raises ModuleError when the module is not there, and TOKEN_BUSY.
+    """
+    path = real_module_path(module_path)
+    key = _login_key(path, None, label, serial, pin_version)
+    if not is_kept(path, label=label, serial=serial, pin_version=pin_version):
+        yield None
+        return
+    with pool.lease(key, deadline_s) as seat, closing(TokenDevice(pool, seat, pin, deadline_s)) as device:
+        yield device if _proves_itself(device) else None
+
+
+def _proves_itself(device: TokenDevice) -> bool:
+    try:
+        device.probe()
+    except DeviceError:
+        return False
+    return True
+
+
+@contextmanager
 def keep_token(
     module_path: str,
     *,

@@ -6,7 +6,7 @@ objects, or must set attributes exactly, is called here (PKCS#11 v2.40, pkcs11t.
 """
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from hsm.device.ckr import NUMBERS
@@ -84,6 +84,12 @@ class Calls:
         """Call a function and return its return value."""
         words = (ULONG(argument) if isinstance(argument, int) else argument for argument in arguments)
         return int(self._functions[name](*words))
+
+    def attribute_reader(self) -> Callable[[int, int, int, int], int]:
+        """Return C_GetAttributeValue for (session, object, address of the template, its length), the quick way."""
+        reader = ctypes.CFUNCTYPE(ULONG, ULONG, ULONG, ctypes.c_void_p, ULONG)
+        address = ctypes.cast(self._functions["C_GetAttributeValue"], ctypes.c_void_p).value or 0
+        return reader(address)
 
     def open_session(self, slot_id: int) -> int:
         """Open a session, read-only where the token is write protected; the login is the token's, not the session's."""

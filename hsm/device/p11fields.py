@@ -41,6 +41,7 @@ class Fields:
             start += capacity
         self._template = (Attribute * len(rows))(*rows)
         self._pristine = bytes(self._template)
+        self._get, self._address = calls.attribute_reader(), ctypes.addressof(self._template)
         self._layout = struct.Struct("@" + "LPL" * len(rows))
         self._long = self._places[: len(capacities)]
         self._flags = self._places[len(capacities) :]
@@ -53,7 +54,7 @@ class Fields:
         """
         ctypes.memset(self._arena, UNTOUCHED, len(self._arena))
         ctypes.memmove(self._template, self._pristine, len(self._pristine))
-        number = self._calls.value_of("C_GetAttributeValue", session, handle, self._template, len(self._places))
+        number = self._get(session, handle, self._address, len(self._places))
         if number and number not in LEFT_OUT_NUMBERS:
             raise ModuleFaultError(code_of_number(number))
         raw, lengths = self._arena.raw, self._layout.unpack_from(self._template)[2::3]

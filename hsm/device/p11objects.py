@@ -1,8 +1,10 @@
 """The security objects of a loaded module, as the host answers for them. Every method raises ModuleFaultError only."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+import msgspec
 from pkcs11 import Attribute as A  # noqa: N817 - in tables
 
 from hsm.device import p11make, p11use
@@ -57,20 +59,22 @@ class Objects:
             halves = session.key(family, key_id)
             return key_part(KeyFamily(family), halves) if halves else None
 
-    def read_all(self) -> Iterator[ObjectsReply]:
-        """Read every object, then give all of them in parts; empty parts come meanwhile."""
+    def read_all(self, known: bytes = b"") -> Iterator[ObjectsReply]:
+        """Read every object, then give all of them in parts, unless `known` is their mark; empty parts meanwhile."""
         with self._careful() as session:
             census = Census()
             handles = session.calls.find(session.handle, {A.TOKEN: True})
             for _ in census.take(session.describer, session.handle, handles):
                 yield ObjectsReply([], [], more=True)
-            keys = census.keys()
-            unmatched = census.unmatched()
+            keys = sorted(census.keys(), key=lambda part: (part.family, part.key_id))
+            unmatched = sorted(census.unmatched(), key=lambda part: (part.object_class, part.key_id, part.label))
             self._module.token_now()
-        for start in range(0, max(len(keys), len(unmatched)), OBJECTS_PER_FRAME):
+        mark = hashlib.sha256(msgspec.msgpack.encode((keys, unmatched))).digest()
+        count = 0 if mark == known else max(len(keys), len(unmatched))
+        for start in range(0, count, OBJECTS_PER_FRAME):
             end = start + OBJECTS_PER_FRAME
             yield ObjectsReply(keys[start:end], unmatched[start:end], more=True)
-        yield ObjectsReply([], [], more=False)
+        yield ObjectsReply([], [], more=False, mark=mark)
 
     def permit(self, asked: Permit) -> ObjectPart:
         """Set the permissions on the halves that carry them; what was changed in part is taken back."""

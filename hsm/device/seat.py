@@ -47,6 +47,7 @@ class Seat:
         self.loaded: wire.Loaded | None = None
         self.logged_in: wire.TokenPart | None = None
         self.login_time = 0.0  # of time.monotonic()
+        self.listed = (b"", "")  # of the last listing: the host's mark of it, and its digest
         self._breaker = breaker
         self._host: HostProcess | None = None
 

@@ -123,13 +123,20 @@ class TokenObjects(TokenCalls):
         context = "Listing the objects failed."
         objects: list[ObjectRecord] = []
         unmatched: list[Unmatched] = []
-        part = self._ask(objectwire.ReadObjects(), objectwire.Objects, context)
+        mark, digest = self._seat.listed
+        known = mark if digest and digest == known_digest else b""
+        part = self._ask(objectwire.ReadObjects(known), objectwire.Objects, context)
         while True:
             objects += map(object_record, part.objects)
             unmatched += map(unmatched_object, part.unmatched)
             if not part.more:
-                return make_listing(self.token(), objects, unmatched, known_digest)
+                break
             part = expect(self._seat.next_part(self._deadline_s, context=context), objectwire.Objects)
+        if known and part.mark == known:
+            return Listing(self.token(), (), (), known_digest, unchanged=True)
+        listing = make_listing(self.token(), objects, unmatched, known_digest)
+        self._seat.listed = part.mark, listing.digest
+        return listing
 
 
 def _values(operations: frozenset[Operation]) -> list[str]:
