@@ -42,6 +42,11 @@ class Identity:
         """Return the filter of rows about this token."""
         return {"module_path": self.module_path, "label": self.label, "serial": self.serial}
 
+    @property
+    def name(self) -> str:
+        """Return what an error calls it: a token behind a gateway is known by its place until it was reached."""
+        return f"token “{self.label}”" if self.label else self.module_path
+
 
 @dataclass(frozen=True)
 class EnteredPin:
@@ -88,6 +93,25 @@ def trial(token: Identity, pin: EnteredPin) -> Iterator[None]:
     _settle(row, PinState.ACCEPTED)
 
 
+@contextmanager
+def proven(token: Identity, pin: EnteredPin) -> Iterator[None]:
+    """Show a PIN that was accepted before to a gateway, which compares it and asks the token nothing.
+
+    So nothing is claimed: many may do it at once, and a gateway or an HSM that does not answer says nothing against the
+    PIN. Raises PinRejectedError, as `trial` does.
+    """
+    if _rejected_since(token, pin, _mark(token, pin.secret)):
+        raise _rejection(token, pin, f"{_begun(token.name)} rejected this PIN before.", "CKR_PIN_INCORRECT")
+    try:
+        yield
+    except PinError as error:
+        if error.code not in THE_PIN_IS_WRONG:
+            raise
+        row = PinTrial.objects.filter(**token.where(), pin_version=pin.version)
+        row.update(state=PinState.REJECTED, code=error.code, claimed_at=clock.now(), interrupted=0)
+        raise _rejection(token, pin, error.message, error.code, error.next_step) from error
+
+
 def _claim(token: Identity, pin: EnteredPin) -> PinTrial:
     """Return the row as it was before the claim."""
     give_up = time.monotonic() + WAIT_FOR_OTHER_S
@@ -96,7 +120,7 @@ def _claim(token: Identity, pin: EnteredPin) -> PinTrial:
         if row is not None:
             return row
         if time.monotonic() > give_up:
-            raise PinBusyError(f"Another worker is trying the PIN of token “{token.label}”. This one was not tried.")
+            raise PinBusyError(f"Another worker is trying the PIN of {token.name}. This one was not tried.")
         time.sleep(POLL_S)
 
 
@@ -110,12 +134,8 @@ def _claim_now(token: Identity, pin: EnteredPin) -> PinTrial | None:
         pin_version=pin.version,
         defaults={"pin_mark": mark, "state": PinState.TRYING, "claimed_at": now},
     )
-    same = PinTrial.objects.filter(**token.where(), pin_mark=mark, state=PinState.REJECTED)
-    # The same PIN, entered under two settings, would be two wrong tries for the token.
-    if row.state == PinState.REJECTED or same.filter(claimed_at__gt=pin.entered_at).exists():
-        raise _rejection(
-            token, pin, f"Token “{token.label}” rejected this PIN before.", row.code or "CKR_PIN_INCORRECT"
-        )
+    if row.state == PinState.REJECTED or _rejected_since(token, pin, mark):
+        raise _rejection(token, pin, f"{_begun(token.name)} rejected this PIN before.", row.code or "CKR_PIN_INCORRECT")
     if is_new:
         return row
     if row.state == PinState.TRYING:
@@ -123,13 +143,23 @@ def _claim_now(token: Identity, pin: EnteredPin) -> PinTrial | None:
             return None
         if row.interrupted >= INTERRUPTED_AT_MOST:
             raise _rejection(
-                token, pin, f"Token “{token.label}” did not answer to this PIN {row.interrupted + 1} times.", row.code
+                token, pin, f"{_begun(token.name)} did not answer to this PIN {row.interrupted + 1} times.", row.code
             )
         row.interrupted += 1
     PinTrial.objects.filter(pk=row.pk).update(
         state=PinState.TRYING, claimed_at=now, interrupted=row.interrupted, pin_mark=mark
     )
     return row
+
+
+def _rejected_since(token: Identity, pin: EnteredPin, mark: str) -> bool:
+    """Whether the token rejected the same PIN under another entry: two entries would be two wrong tries for it."""
+    same = PinTrial.objects.filter(**token.where(), pin_mark=mark, state=PinState.REJECTED)
+    return same.filter(claimed_at__gt=pin.entered_at).exists()
+
+
+def _begun(name: str) -> str:
+    return name[0].upper() + name[1:]
 
 
 def _settle(row: PinTrial, state: PinState, *, code: str = "") -> None:
@@ -156,5 +186,5 @@ def _rejection(token: Identity, pin: EnteredPin, message: str, code: str, next_s
         f"{message} It is not tried again, so that the token does not lock.",
         code=code,
         next_step=next_step
-        or f"Enter the right PIN of “{token.label}” in {pin.source}. The console tries it once after that.",
+        or f"Enter the right PIN of {token.name} in {pin.source}. The console tries it once after that.",
     )

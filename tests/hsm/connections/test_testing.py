@@ -9,10 +9,14 @@ from console.jobs.models import Job, State
 from console.lib.errors import RefusedError
 from console.lib.secret import Secret
 from console.servers.models import Server
+from hsm import pins
 from hsm.actions import Action
 from hsm.connections import editing, requests, testing
 from hsm.connections.entering import Entered
 from hsm.connections.opening import open_group, served_by
+from hsm.device.base import TokenInfo
+from hsm.device.codes import error_for
+from hsm.device.gateway import GatewayDevice
 from hsm.groups import creation, trusting
 from hsm.groups.creation import HsmEntry
 from hsm.groups.trusting import TrustEntry
@@ -182,3 +186,41 @@ def test_validate_host_compares_the_name(server: Server, served: Served) -> None
         assert found == {True: (False, "Host name mismatch"), False: (True, "")}
     finally:
         named.stop()
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_silence_says_nothing_against_a_pin(
+    group: Group, served: Served, monkeypatch: pytest.MonkeyPatch, proven: bool
+) -> None:
+    """An HSM that hangs for an hour serves again afterwards; nobody has to enter the PIN anew."""
+    row = only(group)
+    if proven:
+        assert testing.test(row).connected
+    with monkeypatch.context() as hanging:
+        hanging.setattr(GatewayDevice, "token", _never_answers)
+        found = [testing.test(only(group)) for _ in range(5)]
+    if proven:
+        assert {one.code for one in found} == {"DEADLINE"}
+        assert testing.test(only(group)).connected
+    else:  # an untried PIN may have been counted each time: after three times the token is spared
+        assert [one.code for one in found][:3] == ["DEADLINE"] * 3
+        assert "127.0.0.1" in found[3].message
+
+
+def _never_answers(_device: GatewayDevice) -> TokenInfo:
+    raise error_for("DEADLINE")
+
+
+def test_a_connection_serves_many_at_once(group: Group, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a slow gateway keeps nobody else from it."""
+    assert testing.test(only(group)).connected
+    monkeypatch.setattr(pins, "WAIT_FOR_OTHER_S", 0)
+    token = GatewayDevice.token
+
+    def while_another_asks(device: GatewayDevice) -> TokenInfo:
+        monkeypatch.setattr(GatewayDevice, "token", token)
+        assert testing.test(only(group)).connected
+        return token(device)
+
+    monkeypatch.setattr(GatewayDevice, "token", while_another_asks)
+    assert testing.test(only(group)).connected
