@@ -28,6 +28,10 @@ PIN_HELP = (
     "<code>pkcs11-tool --login --change-pin</code>; you must be a security officer (SO) for both. "
     '<a href="/help/pin/">PIN and security officer</a>'
 )
+MODULE_IS_NOT_YOURS = (
+    "Only an Administrator of the console chooses which library this server loads. Reach the HSM through a gateway, or "
+    "ask an Administrator."
+)
 
 
 def wanted(read: Callable[[str], T], text: str) -> T:
@@ -46,6 +50,8 @@ class DraftField(forms.Form):
 
 class ConnectionFields(forms.Form):
     """One way to a slot: everything may be missing or wrong (GRP-21), but what is there must make sense."""
+
+    only_module: str | None = None
 
     kind = forms.ChoiceField(
         label="Reached through",
@@ -106,8 +112,12 @@ class ConnectionFields(forms.Form):
         return wanted(entering.slot, self.cleaned_data["slot"])
 
     def clean_module_path(self) -> str:
-        """Accept an absolute path."""
-        return wanted(entering.module_path, self.cleaned_data["module_path"])
+        """Accept an absolute path, of a user who may choose one."""
+        path = wanted(entering.module_path, self.cleaned_data["module_path"])
+        loads = self.cleaned_data.get("kind") == ConnectionKind.MODULE
+        if loads and self.only_module not in (None, path):
+            raise forms.ValidationError(MODULE_IS_NOT_YOURS)
+        return path
 
     def entered(self) -> Entered:
         """Return the connection as it was typed; of the two ways only the chosen one."""
@@ -127,6 +137,11 @@ class ConnectionFields(forms.Form):
         """Say in the PIN's field that there is one."""
         if pin:
             self.fields["pin"].widget.attrs["placeholder"] = text
+
+    def keeps_module(self, path: str) -> None:
+        """Take no other module than this one: a library runs as the worker (THREAT_MODEL.md)."""
+        self.only_module = path
+        self.fields["module_path"].help_text = MODULE_IS_NOT_YOURS
 
 
 class TrustFields(forms.Form):

@@ -124,6 +124,8 @@ def _edit(request: HttpRequest, group: Group, found: Connection | None) -> HttpR
         raise NotFoundError("What was entered belongs to another connection. Nothing was changed.")
     form = ConnectionForm(request.POST) if sent else _unsent(found, draft)
     form.keeps(pin=bool(found and found.pin_version))
+    if not user_of(request).may(Capability.MANAGE_HSM):
+        form.keeps_module(found.module_path if found else "")
     if draft and draft.sealed_pin is not None:
         form.keeps(pin=True, text="Kept until you save")
     if sent and form.is_valid():

@@ -293,6 +293,25 @@ def test_members_test_and_auditors_look(
     assert Entry.objects.filter(outcome="refused").count() == 3
 
 
+@pytest.mark.parametrize("act", ["save", "test"])
+def test_only_an_administrator_of_the_console_has_this_server_load_a_library(
+    act: str, group: Group, typed: dict[str, str], plain_user: User, user_client: Client
+) -> None:  # AMB-44
+    members.add(group, plain_user.username, GroupRole.ADMINISTRATOR, actor=ALICE)
+    row = group.connections.get()
+    other = {**typed, "act": act, "module_path": "/tmp/mine.so", "seen": editing.version(row)}
+    for url in (reverse("hsm:connection-new", args=[group.pk]), reverse("hsm:connection", args=[row.pk])):
+        answer = user_client.post(url, other)
+        assert answer.status_code == 422
+        assert "Only an Administrator of the console chooses" in text(answer)
+    assert not ConnectionDraft.objects.exists()
+    # What an Administrator has entered stays, whoever edits the rest; and a gateway is theirs to enter.
+    kept = {**other, "module_path": typed["module_path"], "slot": "9"}
+    assert user_client.post(reverse("hsm:connection", args=[row.pk]), kept).status_code == 302
+    gateway = {**other, "kind": "gateway", "address": "hmg.invalid"}
+    assert user_client.post(reverse("hsm:connection-new", args=[group.pk]), gateway).status_code == 302
+
+
 def test_a_health_check_looks_at_what_is_due_and_finds_what_is_back(
     tested: Group,
 ) -> None:
