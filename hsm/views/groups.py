@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
-from console.lib import clock, htmx
+from console.lib import clock, htmx, search
 from console.lib.access import access
 from console.lib.capability import Capability
 from console.lib.errors import ConflictError, RefusedError
@@ -32,7 +32,7 @@ SECRETS = ("pin", "client_key")
 @access(Capability.SIGNED_IN)
 def groups(request: HttpRequest) -> HttpResponse:
     """Show the groups that the user may see."""
-    query = request.GET.get("q", "").strip()
+    query = search.words(request)
     found = visible_groups(user_of(request))
     if query:
         found = found.filter(title__icontains=query)

@@ -10,7 +10,7 @@ from console.accounts import directory, factors, history, sections, sessions
 from console.accounts.grants import GRANTS, SIGNED_IN, RoleKey
 from console.accounts.models import Role, User
 from console.accounts.views.dialogs import signed_in
-from console.lib import htmx, keyset
+from console.lib import htmx, keyset, search
 from console.lib.access import access
 from console.lib.capability import Capability
 from console.lib.errors import NotFoundError
@@ -21,7 +21,7 @@ SORTS = ("username", "-username")
 @access(Capability.READ)
 def users(request: HttpRequest) -> HttpResponse:
     """List the users; the signed-in one is marked (NAV-09)."""
-    words = request.GET.get("q", "").strip()
+    words = search.words(request)
     found = User.objects.filter(Q(username__icontains=words) | Q(display_name__icontains=words))
     sort = keyset.chosen(request.GET.get("sort"), SORTS, "username")
     page = keyset.page(found, sort=sort, cursor=request.GET.get("at", ""))

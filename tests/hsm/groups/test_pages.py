@@ -246,3 +246,9 @@ def test_a_group_is_deleted_by_its_typed_title(
     assert not Connection.objects.exists()
     assert admin_client.get(reverse("hsm:group", args=[group.pk])).status_code == 404
     assert admin_client.post(reverse(NEW), linked).status_code == 302  # the title is free again
+
+
+def test_a_search_for_what_no_title_holds(software_group: Group, admin_client: Client) -> None:
+    """PostgreSQL takes no NUL, not even in a question."""
+    page = text(admin_client.get(reverse("hsm:groups"), {"q": "Pay\0roll"}))
+    assert reverse("hsm:group", args=[software_group.pk]) not in page
