@@ -22,7 +22,7 @@ from tests.fixtures.processes import wait_for
 from tests.fixtures.softhsm import SoftHsm, Token
 from tests.walkthrough.administrator import JOB_MS, Administrator
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 
 @pytest.fixture
