@@ -20,7 +20,7 @@ PARTS = {
         "mute",
         "filter",
         "Left alone by the Key Scan",
-        "Made without this group, which wants only its own keys.",
+        "Made without this group, where it wants only its own keys; and keys of the console itself.",
     ),
     "unmatched": ("warn", "help-circle", "Not usable as keys", "Objects in the slot that no virtual key can point to."),
     "left": ("mute", "hourglass", "Left to the next sync", "Somebody worked on them while the HSM was read."),

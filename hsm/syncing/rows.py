@@ -8,11 +8,13 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from hsm import holders
 from hsm.device.objects import KeyFamily, ObjectRecord, Operation
 from hsm.models.groups import Group
 from hsm.models.objects import ObjectState, Origin, SecurityObject, Tombstone
+from hsm.models.tokens import TokenBinding
 from hsm.objects.record import hsm_columns, public_columns, values
-from hsm.scan import Address, Rule, ScanOption, rule
+from hsm.scan import Address, AllOf, NoneOf, Rule, ScanOption, rule
 from hsm.syncing import facts
 from hsm.syncing.facts import Facts
 from hsm.syncing.matching import KnownKey
@@ -86,11 +88,18 @@ def tombstones(group: Group) -> list[Buried]:
 
 
 def scan(group: Group, graves: list[Buried]) -> Rule:
-    """Return the group's Key Scan."""
+    """Return the group's Key Scan. Under either option keys of the console itself stay out: no group manages those."""
     made = SecurityObject.objects.filter(group=group).exclude(origin=Origin.FOUND).values_list("family", "key_id")
     own = frozenset((KeyFamily(family), bytes.fromhex(key_id)) for family, key_id in made.iterator(chunk_size=2000))
     asked_for = frozenset(grave.address for grave in graves if grave.wanted)
-    return rule(ScanOption(group.scan), own=own, asked_for=asked_for)
+    wanted = rule(ScanOption(group.scan), own=own, asked_for=asked_for)
+    return AllOf((wanted, NoneOf(_of_the_console())))
+
+
+def _of_the_console() -> frozenset[Address]:
+    """Return where root and message-signing keys of any server are; a CKA_ID of theirs is random, so it is unique."""
+    bound = (key for binding in TokenBinding.objects.all() for key in holders.keys_on(binding))
+    return frozenset((KeyFamily.KEY_PAIR, key.key_id) for key in bound)
 
 
 def additions(group: Group, plan: Plan, now: datetime) -> Iterator[SecurityObject]:
