@@ -1,4 +1,4 @@
-"""Ask the worker to test connections. A test that waits or runs already is not asked for twice."""
+"""Ask the worker to test connections. A test that waits is not asked for twice; one that runs has read its rows."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from django.db import transaction
 from console.activity import log
 from console.activity.models import Outcome
 from console.jobs import queue
-from console.jobs.models import OPEN, Job
+from console.jobs.models import WAITING, Job
 from console.lib import clock
 from console.lib.actor import Actor
 from hsm.actions import Action
@@ -20,8 +20,8 @@ AUTOMATIC_EVERY = timedelta(seconds=30)
 def request_test(about: Group | Connection, *, actor: Actor) -> Job:
     """Test one connection, or all of a group; in the caller's transaction or its own."""
     with transaction.atomic():
-        if under_way := open_test(about):
-            return under_way
+        if waiting := _waiting_test(about):
+            return waiting
         return queue.enqueue(TEST_CONNECTIONS, subject=about.subject, actor=actor)
 
 
@@ -42,6 +42,7 @@ def test_by_itself(group: Group, *, actor: Actor) -> Job | None:
         return queue.enqueue(TEST_CONNECTIONS, subject=group.subject, actor=actor)
 
 
-def open_test(about: Group | Connection) -> Job | None:
-    """Return the test that is under way."""
-    return Job.objects.filter(kind_name=TEST_CONNECTIONS.name, subject_id=str(about.pk), state__in=OPEN).first()
+def _waiting_test(about: Group | Connection) -> Job | None:
+    """Return the test that will see the connection as it is now: what a running one finds may be about another PIN."""
+    waiting = Job.objects.filter(kind_name=TEST_CONNECTIONS.name, subject_id=str(about.pk), state__in=WAITING)
+    return waiting.first()

@@ -149,6 +149,15 @@ def test_a_test_is_not_asked_for_twice(group: Group, run_jobs: Callable[..., lis
     assert Job.objects.filter(kind_name=first.kind_name).count() == 2
 
 
+def test_what_is_changed_during_a_test_is_tested_after_it(group: Group, run_jobs: Callable[..., list[Job]]) -> None:
+    run_jobs()
+    running = requests.request_test(only(group), actor=ALICE)
+    Job.objects.filter(pk=running.pk).update(state=State.RUNNING)
+    after = requests.request_test(change(group, port=1), actor=ALICE)
+    assert after != running
+    assert requests.request_test(only(group), actor=ALICE) == after
+
+
 def test_a_wrong_pin_is_sent_once(served: Served, group: Group) -> None:
     """A gateway of its own: it lets a PIN that is not verified through once in 15 minutes."""
     own = served.gateways.start(served.token.module, slots=[served.token.slot_id], environment=served.farm.environment)
