@@ -140,6 +140,8 @@ def _on_device(key: SecurityObject, run: Run, act: Callable[[ObjectDevice], _T])
     except FAULTS as fault:
         reached_before = run.attempt > 1
         if _is_uncertain(fault) or (reached_before and _may_pass(fault)):
+            if clock.now() - run.job.created_at > transitions.GIVE_UP:
+                raise _given_up(key, fault) from fault
             raise UnsettledError(
                 f"{fault.message} Whether {key.name} was changed in the HSM is not known yet.",
                 code=fault.code,
@@ -148,6 +150,16 @@ def _on_device(key: SecurityObject, run: Run, act: Callable[[ObjectDevice], _T])
         raise ChangeFailedError(
             f"{fault.message} The virtual key {key.name} was not changed.", code=fault.code, next_step=fault.next_step
         ) from fault
+
+
+def _given_up(key: SecurityObject, fault: Fault) -> ChangeFailedError:
+    """Return the error that ends the work on a key whose device has been away for too long: the key is free again."""
+    return ChangeFailedError(
+        f"{fault.message} After {transitions.GIVE_UP.days} days the console has stopped asking. Whether {key.name} was "
+        "changed in the HSM is not known; the virtual key was not.",
+        code=fault.code,
+        next_step="If that device comes back, sync the keys of the group.",
+    )
 
 
 def _is_uncertain(fault: Fault) -> bool:

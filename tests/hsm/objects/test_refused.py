@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from console.jobs.models import Job, State
+from console.jobs.models import OPEN, Job, State
 from console.lib import clock
 from hsm.connections.opening import open_group
 from hsm.device.objects import KeyFamily, Operation
 from hsm.models.groups import Group
 from hsm.models.objects import ObjectState, Origin, SecurityObject
-from hsm.objects import permissions, record, removal
+from hsm.objects import asking, permissions, record, removal
+from hsm.objects.transitions import GIVE_UP
 from hsm.syncing import requests as syncing
 from tests.fixtures.groups import ALICE
 from tests.hsm.objects.conftest import MakeKey, RunJobs, Slot, apply_changes
@@ -236,3 +237,18 @@ def _found(group: Group, key_id: bytes) -> SecurityObject:
         created_by="Sync keys",
         **record.hsm_columns(said, now),
     )
+
+
+def test_a_device_that_never_comes_back_sets_the_key_free(
+    shim_group: Group, shim: FaultyModule, make: MakeKey, run_jobs: RunJobs
+) -> None:
+    """A change that nobody can finish, cancel or find out about does not keep its key busy for ever."""
+    key = make(shim_group)
+    shim.order("C_SetAttributeValue before return 0x30")
+    permissions.request(key, SIGN_ONLY, actor=ALICE)
+    Job.objects.filter(subject_id=str(key.pk), state__in=OPEN).update(created_at=clock.now() - GIVE_UP - GIVE_UP)
+    (job,) = run_jobs()
+    assert job.state == State.FAILED
+    assert "stopped asking" in job.message
+    assert "stopped asking" in fresh(key).problem
+    assert asking.lock(fresh(key)), "it can be changed and deleted again"
