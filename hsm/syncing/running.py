@@ -6,6 +6,7 @@ from typing import Any
 from django.db import DatabaseError, transaction
 
 from console.activity import log
+from console.activity.models import Outcome
 from console.jobs.models import Job, State
 from console.jobs.running import Run
 from console.lib import clock
@@ -60,6 +61,9 @@ def _read(group: Group, run: Run, *, known_digest: str) -> Listing:
             run.result["served_by"] = served_by(device)
     except (DeviceError, ConsoleError) as fault:
         told = fault.message.removesuffix(" Nothing was changed.")
+        with transaction.atomic():
+            details = {"problem": told, "code": fault.code}
+            log.append(Action.SYNCED, group.subject, actor=run.actor, outcome=Outcome.FAILED, details=details)
         raise UnavailableError(f"{told} {UNTOUCHED}", code=fault.code, next_step=fault.next_step) from fault
     return listing
 

@@ -8,11 +8,12 @@ from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import User
-from console.activity.models import Entry
+from console.activity.models import Entry, Outcome
 from console.jobs import sweeping
 from console.jobs.models import Job, State
 from console.lib import clock
 from console.servers.models import Server
+from hsm.actions import Action
 from hsm.models.groups import Group, GroupMember, GroupRole, Scan
 from hsm.models.objects import SecurityObject, Tombstone
 from hsm.syncing import tombstones
@@ -76,6 +77,7 @@ def test_a_failed_sync_says_why_on_the_card(
     card = admin_client.get(url("group-hsm", group)).content.decode()
     assert "The last sync changed nothing." in card
     assert "No virtual key was changed." in card
+    assert Entry.objects.get(action=Action.SYNCED).outcome == Outcome.FAILED
 
 
 @pytest.mark.parametrize(("role", "status"), [(GroupRole.ADMINISTRATOR, 302), (GroupRole.MEMBER, 403)])
