@@ -26,6 +26,13 @@ def axe(page: Page) -> None:
     assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
 
 
+def contrast(page: Page) -> None:
+    """Fail unless axe-core finds the colours readable: all that another colour scheme can change."""
+    options = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]}
+    found = Axe().run(page, options=options)
+    assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
+
+
 def no_sideways_scroll(page: Page) -> None:
     """Fail when the page is wider than its window; wide parts scroll in a region of their own."""
     width = page.evaluate("document.documentElement.scrollWidth")
