@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
-from django_htmx.http import HTMX_STOP_POLLING, trigger_client_event
+from django_htmx.http import HTMX_STOP_POLLING
 
 from console.accounts.models import User
 from console.activity.models import Entry
@@ -106,7 +106,7 @@ def card(request: HttpRequest, job_id: UUID) -> HttpResponse:
     if not made.wait_ms:
         response.status_code = HTMX_STOP_POLLING
     if not job.is_open:
-        trigger_client_event(response, "job-finished", {"id": str(job.pk), "state": job.state})
+        htmx.event(response, "job-finished", {"id": str(job.pk), "state": job.state})
     return response
 
 

@@ -1,25 +1,35 @@
 """Events that a response sends to the page's script, and how often a page asks for a job."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django_htmx.http import trigger_client_event
 
 
+def event(response: HttpResponse, name: str, detail: Mapping[str, str]) -> HttpResponse:
+    """Send an event to the body of the page.
+
+    Without a target htmx sends it to the element that asked, from where it reaches nobody when another answer has
+    replaced that element meanwhile.
+    """
+    return trigger_client_event(response, name, {"target": "body", **detail})
+
+
 def toast(response: HttpResponse, kind: str, text: str) -> HttpResponse:
     """Show a note in the corner; `kind` is ok or warn. A toast is never the only record."""
-    return trigger_client_event(response, "toast", {"kind": kind, "text": text})
+    return event(response, "toast", {"kind": kind, "text": text})
 
 
 def say(response: HttpResponse, text: str) -> HttpResponse:
     """Have a screen reader speak."""
-    return trigger_client_event(response, "say", {"text": text})
+    return event(response, "say", {"text": text})
 
 
 def refocus(response: HttpResponse, element_id: str) -> HttpResponse:
     """Put the focus on an element after the swap."""
-    return trigger_client_event(response, "refocus", {"id": element_id})
+    return event(response, "refocus", {"id": element_id})
 
 
 def wants_fragment(request: HttpRequest) -> bool:
@@ -42,4 +52,5 @@ def poll_seconds(polls: int, elapsed_seconds: float) -> float:
 
 def events(response: HttpResponse) -> dict[str, Any]:
     """Return the events that a response carries (for tests)."""
-    return dict(json.loads(response.headers.get("HX-Trigger", "{}")))
+    carried = json.loads(response.headers.get("HX-Trigger", "{}"))
+    return {name: {key: value for key, value in detail.items() if key != "target"} for name, detail in carried.items()}

@@ -66,7 +66,8 @@ def match(objects: Sequence[ObjectRecord], known: Sequence[KnownKey]) -> Matched
             pairs.append((key, by_address.pop(key.address)))
         else:
             lost.append(key)
-    moved = _unhindered(_by_value([key for key in lost if key.settled], by_address.values()), lost)
+    alike = _by_value([key for key in lost if key.settled], objects)
+    moved = _unhindered([pair for pair in alike if address(pair[1]) in by_address], lost)
     found = {key.pk for key, _ in moved}
     for _, record in moved:
         del by_address[address(record)]
@@ -83,9 +84,13 @@ def fingerprint(record: ObjectRecord) -> str:
     return spki_fingerprint(record.spki_der) if record.spki_der else ""
 
 
-def _by_value(lost: Iterable[KnownKey], free: Iterable[ObjectRecord]) -> list[Pair]:
+def _by_value(lost: Iterable[KnownKey], objects: Iterable[ObjectRecord]) -> list[Pair]:
+    """Pair lost keys by their public value.
+
+    Copies count wherever they are: one that this sync imports must not make the other the only one for the next.
+    """
     keys = [key for key in lost if key.fingerprint]
-    records = [record for record in free if record.spki_der] if keys else []
+    records = [record for record in objects if record.spki_der] if keys else []
     labelled = _only_ones(
         keys,
         records,

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_htmx.http import HTMX_STOP_POLLING, trigger_client_event
+from django_htmx.http import HTMX_STOP_POLLING
 
 from console.jobs.card import Watch
 from console.jobs.models import Job, State
@@ -68,7 +68,7 @@ def sync_card(request: HttpRequest, group_id: UUID) -> HttpResponse:
     if not made.running:
         response.status_code = HTMX_STOP_POLLING
         if made.job:
-            trigger_client_event(response, "job-finished", {"id": str(made.job.pk), "state": made.job.state})
+            htmx.event(response, "job-finished", {"id": str(made.job.pk), "state": made.job.state})
     return response
 
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
-from django_htmx.http import reswap, retarget, trigger_client_event
+from django_htmx.http import reswap, retarget
 
 from console.jobs.models import OPEN, Job, State
 from console.lib import clock, htmx
@@ -110,4 +110,4 @@ def _requested(request: HttpRequest, root: Root) -> HttpResponse:
 def done_in_place(text: str) -> HttpResponse:
     """Answer a form of a dialog: an empty #modal takes the dialog away, and the page behind it refreshes itself."""
     response = reswap(retarget(htmx.toast(HttpResponse(), "ok", text), "#modal"), "innerHTML")
-    return htmx.refocus(trigger_client_event(response, "keys-changed", {}), "main")
+    return htmx.refocus(htmx.event(response, "keys-changed", {}), "main")

@@ -1,6 +1,5 @@
 """STK-07, MIS-11: the card asks 0.3, 0.6, 1, 2 s apart, every 5 s after a minute, and stops with 286."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,13 +10,14 @@ from django.urls import resolve
 from console.jobs.card import STARTED, Watch, card
 from console.jobs.jobs import TIDY
 from console.jobs.models import Job, State
+from console.lib import htmx
 from console.servers.models import Server
 
 NOW = datetime(2026, 11, 21, 22, 40, tzinfo=UTC)
 
 
 def events(response: Any) -> dict[str, Any]:
-    return dict(json.loads(response.headers["HX-Trigger"]))
+    return htmx.events(response)
 
 
 def a_job(state: State = State.RUNNING, **values: object) -> Job:

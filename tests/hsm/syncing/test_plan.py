@@ -95,6 +95,14 @@ def test_copies_are_told_apart_by_their_labels() -> None:  # AMB-39
     assert {(update.key.pk, update.record.key_id) for update in made.moved} == {(one.pk, b"\x04"), (two.pk, b"\x03")}
 
 
+def test_a_copy_that_is_imported_leaves_the_other_one_a_copy() -> None:
+    former, one, two = pair(b"\x01"), pair(b"\x02"), pair(b"\x03")
+    scan = rule(ScanOption.OWN, own=frozenset({address(one)}), asked_for=NOBODY)
+    first = decide(one, two, keys=(known(former),), scan=scan)
+    assert [addition.record for addition in first.added] == [one]
+    assert decide(one, two, keys=(known(former, missing=True), known(one)), scan=scan).does_nothing
+
+
 def test_copies_that_cannot_be_told_apart_are_not_guessed() -> None:
     one, two = known(pair(b"\x01", "same", b"same")), known(pair(b"\x02", "same", b"same"))
     made = decide(pair(b"\x03", "same", b"same"), pair(b"\x04", "same", b"same"), keys=(one, two))
