@@ -125,6 +125,8 @@ class Pins:
             raise error_for("PIN_FINAL_TRY")
 
     def _try(self, token: TokenInfo, known: _Known, pin: str, mark: str, until: float) -> None:
+        # A login by a former PIN, which `_end` has not ended yet, proves nothing about that PIN now.
+        opening.forget_token(self._module, label=token.label, serial=token.serial, pin_version=mark)
         self._ledger.claim(token.label, token.serial)
         try:
             with self._keep(token, pin, mark, until) as device:
