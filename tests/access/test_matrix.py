@@ -15,6 +15,8 @@ from console.servers.models import Server
 from tests.access.routes import Route, routes
 from tests.access.table import GRANTED, LEAVES_A_TRACE, TABLE, Role, Row
 
+pytestmark = pytest.mark.one_database  # who may do what is decided in Python
+
 ROUTES = {route.name: route for route in routes()}
 SIGN_IN, CONFIRM = "/account/sign-in/", "/account/confirm/"
 REFUSAL = "Your roles do not allow this"
