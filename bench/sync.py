@@ -34,6 +34,10 @@ def measure() -> dict[str, float]:
         group = _group(token)
         listings = [_list(token)]
         app.loader.import_default_modules()  # as a worker has done when the first job comes
+        from hsm.connections import testing
+
+        for connection in group.connections.all():  # as the HSM tab does by itself before anybody can click Sync keys
+            assert testing.test(connection).connected
         Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far (proc(5)): setting up needed more
         before_mb = _peak_mb()
         first = _sync(group, expected=PAIRS)
