@@ -29,8 +29,6 @@ from hsm.rights import GRANTS, Right
 from tests.access.groups import OF_NO_GROUP, RIGHTS
 from tests.access.routes import Route, routes
 
-pytestmark = pytest.mark.one_database  # who may do what is decided in Python
-
 ROUTES = {route.name.removeprefix("hsm:"): route for route in routes() if route.name.startswith("hsm:")}
 STRANGER: frozenset[Right] = frozenset()
 

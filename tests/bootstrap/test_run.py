@@ -20,8 +20,7 @@ from hsm.device.gatewaycalls import GatewayAddress
 from tests.bootstrap.conftest import PLAIN_ENVIRONMENT, Console
 from tests.fixtures.processes import wait_for
 
-# That ./run works on PostgreSQL is shown by tests/walkthrough.
-pytestmark = [pytest.mark.slow, pytest.mark.one_database]
+pytestmark = [pytest.mark.slow]
 
 
 def _gateway_health(console: Console) -> int:
@@ -47,6 +46,7 @@ def test_it_starts_without_a_terminal_and_answers(started: Console) -> None:
     assert answers(started.state, started.state.recall("ports")["broker"])
 
 
+@pytest.mark.one_database
 def test_the_demo_token_is_reached_through_the_gateway_with_what_is_written_down(started: Console) -> None:
     wait_for(lambda: _gateway_health(started) == 204, what="the gateway's health")
     found = json.loads((started.state.gateway / "connection.json").read_text())
@@ -62,6 +62,7 @@ def test_the_demo_token_is_reached_through_the_gateway_with_what_is_written_down
     assert not [name for name in ("DATABASE_URL", "KEYSTEAD_STATE_DIR", "SECRET_KEY") if name in variables]
 
 
+@pytest.mark.one_database
 def test_what_it_keeps_is_for_its_owner_only(started: Console) -> None:
     for path in started.state.root.rglob("*"):
         mode = stat.S_IMODE(path.lstat().st_mode)
@@ -77,6 +78,7 @@ def test_what_it_keeps_is_for_its_owner_only(started: Console) -> None:
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
+@pytest.mark.one_database
 def test_no_secret_is_in_a_command_line_or_in_what_it_prints(started: Console) -> None:
     secrets = [path.read_text().strip() for path in started.state.secrets.iterdir() if path.name != "sealing.pub"]
     assert len(secrets) >= 6
@@ -87,6 +89,7 @@ def test_no_secret_is_in_a_command_line_or_in_what_it_prints(started: Console) -
     assert str(started.state.first_password) in started.said
 
 
+@pytest.mark.one_database
 def test_the_web_is_not_told_where_the_sealing_key_lies(started: Console) -> None:
     def told(name: str) -> str:
         variables = Path(f"/proc/{started.main_process(name)}/environ").read_bytes().decode().split("\0")
@@ -96,6 +99,7 @@ def test_the_web_is_not_told_where_the_sealing_key_lies(started: Console) -> Non
     assert told("worker") == ""
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_everything_in_order(started: Console, number: signal.Signals) -> None:
     assert started.signal(number) == 0
@@ -103,11 +107,13 @@ def test_a_signal_stops_everything_in_order(started: Console, number: signal.Sig
     assert not answers(started.state, started.state.recall("ports")["broker"])
 
 
+@pytest.mark.one_database
 def test_nothing_survives_a_supervisor_that_is_killed(started: Console) -> None:
     started.signal(signal.SIGKILL)
     wait_for(lambda: _is_gone(started), what="the end of every process")
 
 
+@pytest.mark.one_database
 def test_nothing_survives_when_supervisor_and_guard_are_killed_together(started: Console) -> None:
     run_id = started.run_id
     guards = [
@@ -121,6 +127,7 @@ def test_nothing_survives_when_supervisor_and_guard_are_killed_together(started:
     wait_for(lambda: _is_gone(started), what="the end of every process")
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("name", ["broker", "web", "worker", "beat", "gateway"])
 def test_a_process_that_is_killed_comes_back(started: Console, name: str) -> None:
     before = started.processes(name)
@@ -132,6 +139,7 @@ def test_a_process_that_is_killed_comes_back(started: Console, name: str) -> Non
     assert f"{name} ended by signal 9" in started.said
 
 
+@pytest.mark.one_database
 def test_the_broker_comes_back_when_its_files_are_gone(started: Console) -> None:
     for path in (started.state.broker / "appendonlydir").iterdir():
         path.unlink()
@@ -153,6 +161,7 @@ def test_a_second_start_is_quick_and_keeps_what_was_there(started: Console) -> N
     assert sorted((started.state.softhsm / "tokens").iterdir()) == tokens
 
 
+@pytest.mark.one_database
 def test_a_second_run_beside_the_first_is_refused(started: Console) -> None:
     second = started.call()
     assert second.returncode == 1
@@ -160,6 +169,7 @@ def test_a_second_run_beside_the_first_is_refused(started: Console) -> None:
     assert started.get() == 200
 
 
+@pytest.mark.one_database
 def test_a_terminal_is_shown_the_first_password(console: Console) -> None:
     screen, terminal = pty.openpty()
     process = subprocess.Popen(
