@@ -28,7 +28,10 @@ def axe(page: Page) -> None:
 
 def contrast(page: Page) -> None:
     """Fail unless axe-core finds texts and links readable: all that another colour scheme can change."""
-    options = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}, "resultTypes": ["violations"]}
+    options = {
+        "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
+        "resultTypes": ["violations"],
+    }
     found = Axe().run(page, options=options)
     assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
 
