@@ -48,7 +48,7 @@ def status_of(error: ConsoleError) -> HTTPStatus:
 
 def refusal(request: HttpRequest, status: HTTPStatus, error: ConsoleError) -> HttpResponse:
     """Answer with the error: a toast for a fragment request, else a page."""
-    if getattr(request, "htmx", False) and not request.htmx.boosted:  # type: ignore[attr-defined]
+    if htmx.wants_fragment(request):
         text = " ".join(filter(None, (error.message, error.next_step)))
         return htmx.toast(HttpResponse(status=status), "warn", text)
     context = {"status": status.value, "title": TITLES.get(status, "Not accepted"), "error": error}

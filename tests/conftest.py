@@ -7,6 +7,7 @@
 | `admin`, `auditor`, `plain_user` | users who are signed in by `admin_client`, `auditor_client`, `user_client` |
 | `as_user(user, recent=True)` | a client signed in as any user; `recent=False`: the last proof is old |
 | `run_jobs()` | runs the queued jobs here and now, through the real claim; returns them |
+| `run_killed(job, point, when)` | runs a job in a process that is killed -9 at a point |
 | `softhsm` | makes real SoftHSM2 tokens and looks at them with pkcs11-tool |
 | `broker` | a real Valkey server |
 | `gateway` | starts real HSM gateways, with real TLS, on free ports; they can be killed, frozen and revived |
@@ -27,6 +28,7 @@ pytest_plugins = [
     "tests.fixtures.jobs",
     "tests.fixtures.softhsm",
     "tests.fixtures.processes",
+    "tests.fixtures.killing",
     "tests.fixtures.browser",
     "tests.fixtures.gateway",
     "tests.fixtures.groups",

@@ -1,5 +1,6 @@
 """Sync keys: read the HSM, plan, and make the plan true. Worker only."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -45,12 +46,12 @@ def sync(group: Group, *, run: Run) -> str:
     try:
         _apply(group, made, listing, run, earlier)
     except DatabaseError as error:
-        applying.discard(group)
-        raise UnavailableError(
-            f"The keys could not be written to the database: {error}. {UNTOUCHED}",
-            code=type(error).__name__,
-            next_step="Sync the keys again when the database works.",
-        ) from error
+        with suppress(DatabaseError):  # what was written ahead is taken away by the next sync at the latest
+            applying.discard(group)
+        reason = str(error).partition("\n")[0]  # what follows quotes rows
+        told = f"The keys could not be written to the database: {reason}."
+        next_step = "Sync the keys again when the database works."
+        raise _failed(group, run, told, code=type(error).__name__, next_step=next_step) from error
     return report.message(run.result)
 
 
@@ -61,11 +62,16 @@ def _read(group: Group, run: Run, *, known_digest: str) -> Listing:
             run.result["served_by"] = served_by(device)
     except (DeviceError, ConsoleError) as fault:
         told = fault.message.removesuffix(" Nothing was changed.")
-        with transaction.atomic():
-            details = {"problem": told, "code": fault.code}
-            log.append(Action.SYNCED, group.subject, actor=run.actor, outcome=Outcome.FAILED, details=details)
-        raise UnavailableError(f"{told} {UNTOUCHED}", code=fault.code, next_step=fault.next_step) from fault
+        raise _failed(group, run, told, code=fault.code, next_step=fault.next_step) from fault
     return listing
+
+
+@transaction.atomic
+def _failed(group: Group, run: Run, told: str, *, code: str, next_step: str) -> UnavailableError:
+    """Write down that a sync failed, and return the error to raise."""
+    details = {"problem": told, "code": code}
+    log.append(Action.SYNCED, group.subject, actor=run.actor, outcome=Outcome.FAILED, details=details)
+    return UnavailableError(f"{told} {UNTOUCHED}", code=code, next_step=next_step)
 
 
 def _apply(group: Group, made: Plan, listing: Listing, run: Run, earlier: rows.Before) -> None:

@@ -1,18 +1,12 @@
 """kill -9 at every step of creation and revocation, on a real token: nothing twice, nothing forgotten, nothing open."""
 
-import os
-import signal
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from console.env import BASE_DIR
 from console.jobs import sweeping
 from console.jobs.models import OPEN, Job
 from console.lib import clock
@@ -25,34 +19,11 @@ from keys.models.statements import CrossCertificate, Directive
 from keys.models.subordinate import Subordinate
 from keys.revocation import Plan
 from keys.standing import Standing
-from tests.fixtures.processes import database_url
 from tests.keys.conftest import ALICE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 RunJobs = Callable[..., list[Job]]
-
-
-@pytest.fixture
-def run_killed(server: Server, var_dir: Path) -> Callable[[Job, str, str], None]:
-    """Run a job in a process that is killed at a point."""
-
-    def run(job: Job, point: str, when: str) -> None:
-        environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "console.settings",
-            "KEYSTEAD_STATE_DIR": str(var_dir),
-            "KEYSTEAD_SERVER_NAME": server.fqdn,
-            "DATABASE_URL": database_url(),
-            "BROKER_URL": "memory://",
-        }
-        argv = [sys.executable, "-m", "tests.keys.killed", str(job.pk), point, when]
-        done = subprocess.run(
-            argv, env=environment, cwd=BASE_DIR, capture_output=True, text=True, timeout=300, check=False
-        )
-        assert done.returncode == -signal.SIGKILL, done.stderr
-
-    return run
 
 
 @pytest.fixture

@@ -1,9 +1,5 @@
 """The worker, the module and the gateway killed before and after a key exists: nothing twice, left behind or lost."""
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from console.env import BASE_DIR
 from console.jobs.models import Job, State
 from console.lib.secret import Secret
-from console.servers.models import Server
 from hsm.connections.opening import open_group
 from hsm.device.base import KeySpec
 from hsm.models.groups import Group
@@ -24,7 +18,6 @@ from hsm.objects.generation import Wanted
 from hsm.objects.offer import Spelling
 from tests.fixtures.gateway import Gateways
 from tests.fixtures.groups import ALICE
-from tests.fixtures.processes import database_url
 from tests.hsm.objects.conftest import CIPHER, SIGNING, MakeKey, RunJobs, Slot, apply_changes
 from tests.hsm.objects.samples import AES_KEY, ec_key, written
 from tests.shim.faulty import SOURCE, FaultyModule, build
@@ -188,28 +181,6 @@ def test_a_dead_gateway(
     removal.delete(fresh(old), actor=ALICE)
     go_on()
     assert slot.objects("privkey") == {}
-
-
-@pytest.fixture
-def run_killed(server: Server, var_dir: Path) -> Callable[[Job, str, str], None]:
-    """Run a job in a process of its own that is killed -9 at a point."""
-
-    def run(job: Job, point: str, when: str) -> None:
-        environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "console.settings",
-            "KEYSTEAD_STATE_DIR": str(var_dir),
-            "KEYSTEAD_SERVER_NAME": server.fqdn,
-            "DATABASE_URL": database_url(),
-            "BROKER_URL": "memory://",
-        }
-        argv = [sys.executable, "-m", "tests.keys.killed", str(job.pk), point, when]
-        done = subprocess.run(
-            argv, env=environment, cwd=BASE_DIR, capture_output=True, text=True, timeout=180, check=False
-        )
-        assert done.returncode == -signal.SIGKILL, done.stderr
-
-    return run
 
 
 MAKING = [

@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.db import DatabaseError
 
-from console.activity.models import Entry
+from console.activity.models import Entry, Outcome
 from console.jobs.models import Job
 from console.lib import clock
+from hsm.actions import Action
 from hsm.connections.opening import open_group
 from hsm.device.base import KeySpec
 from hsm.device.objects import ObjectDevice, Operation
@@ -292,6 +293,8 @@ def test_a_sync_that_fails_half_way_changes_nothing_and_says_so(
         patched.setattr(rows, "additions", breaks)
         job = sync(group, "failed")
     assert "disk full" in job.message
+    entry = Entry.objects.filter(action=Action.SYNCED).latest("seq")
+    assert (entry.outcome, "disk full" in str(entry.details)) == (Outcome.FAILED, True)
     assert "No virtual key was changed." in job.message
     assert list(SecurityObject.every.order_by("pk").values()) == before
     assert counts(sync(group)) == {"added": 2, "changed": 1, "missing": 1}
