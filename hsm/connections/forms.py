@@ -32,6 +32,10 @@ MODULE_IS_NOT_YOURS = (
     "Only an Administrator of the console chooses which library this server loads. Reach the HSM through a gateway, or "
     "ask an Administrator."
 )
+PIN_STAYS_HERE = (
+    "The stored PIN is not sent to another address. Enter the PIN, or have an Administrator of the console change the "
+    "address."
+)
 
 
 def wanted(read: Callable[[str], T], text: str) -> T:
@@ -52,6 +56,8 @@ class ConnectionFields(forms.Form):
     """One way to a slot: everything may be missing or wrong (GRP-21), but what is there must make sense."""
 
     only_module: str | None = None
+    # Where the stored PIN may be sent without being entered again: kind, address and port; None for anywhere.
+    pin_goes_to: tuple[str, str, int] | None = None
 
     kind = forms.ChoiceField(
         label="Reached through",
@@ -119,6 +125,15 @@ class ConnectionFields(forms.Form):
             raise forms.ValidationError(MODULE_IS_NOT_YOURS)
         return path
 
+    def clean(self) -> dict[str, Any]:
+        """See that a stored PIN stays with its address."""
+        data = super().clean() or self.cleaned_data
+        if self.pin_goes_to is not None and not self.errors and not data["pin"]:
+            there = self.entered()
+            if (there.kind, there.address, there.port) != self.pin_goes_to:
+                self.add_error("pin", PIN_STAYS_HERE)
+        return data
+
     def entered(self) -> Entered:
         """Return the connection as it was typed; of the two ways only the chosen one."""
         data = self.cleaned_data
@@ -142,6 +157,10 @@ class ConnectionFields(forms.Form):
         """Take no other module than this one: a library runs as the worker (THREAT_MODEL.md)."""
         self.only_module = path
         self.fields["module_path"].help_text = MODULE_IS_NOT_YOURS
+
+    def keeps_pin_with(self, connection: Connection) -> None:
+        """Send the stored PIN nowhere else: whoever answers there would learn it (THREAT_MODEL.md)."""
+        self.pin_goes_to = connection.kind, connection.address, connection.port
 
 
 class TrustFields(forms.Form):

@@ -124,9 +124,12 @@ def _edit(request: HttpRequest, group: Group, found: Connection | None) -> HttpR
         raise NotFoundError("What was entered belongs to another connection. Nothing was changed.")
     form = ConnectionForm(request.POST) if sent else _unsent(found, draft)
     form.keeps(pin=bool(found and found.pin_version))
+    has_typed_pin = draft is not None and draft.sealed_pin is not None
     if not user_of(request).may(Capability.MANAGE_HSM):
         form.keeps_module(found.module_path if found else "")
-    if draft and draft.sealed_pin is not None:
+        if found and found.sealed_pin is not None and not has_typed_pin:
+            form.keeps_pin_with(found)
+    if has_typed_pin:
         form.keeps(pin=True, text="Kept until you save")
     if sent and form.is_valid():
         if form.cleaned_data["draft"] and draft is None:

@@ -312,6 +312,26 @@ def test_only_an_administrator_of_the_console_has_this_server_load_a_library(
     assert user_client.post(reverse("hsm:connection-new", args=[group.pk]), gateway).status_code == 302
 
 
+@pytest.mark.parametrize("act", ["save", "test"])
+def test_a_stored_pin_follows_no_group_administrator_to_another_address(
+    act: str, group: Group, typed: dict[str, str], plain_user: User, user_client: Client, admin_client: Client
+) -> None:  # AMB-44, GRP-33
+    members.add(group, plain_user.username, GroupRole.ADMINISTRATOR, actor=ALICE)
+    row = group.connections.get()
+    url = reverse("hsm:connection", args=[row.pk])
+    there = {**typed, "act": act, "kind": "gateway", "address": "hmg.invalid", "pin": "", "seen": editing.version(row)}
+    refused = user_client.post(url, there)
+    assert refused.status_code == 422
+    assert "The stored PIN is not sent to another address." in text(refused)
+    assert not ConnectionDraft.objects.exists()
+    assert not Job.objects.exists()
+    assert user_client.post(url, {**there, "pin": "2468"}).status_code == 302
+    row.refresh_from_db()
+    assert (
+        admin_client.post(url, {**there, "address": "other.invalid", "seen": editing.version(row)}).status_code == 302
+    )
+
+
 def test_a_health_check_looks_at_what_is_due_and_finds_what_is_back(
     tested: Group,
 ) -> None:
