@@ -44,10 +44,10 @@ def permit(run: Run, wanted: frozenset[Operation], *, actor: Actor) -> str:
     try:
         record = _on_device(key, run, lambda device: _permitted(device, key, wanted))
     except UnsettledError as fault:
-        _mark(key, fault, out_of_step=True, actor=actor)
+        _mark(key, fault, Action.OBJECT_PERMITTED, out_of_step=True, actor=actor)
         raise
     except ChangeFailedError as fault:
-        _mark(key, fault, out_of_step=_differs(key), actor=actor)
+        _mark(key, fault, Action.OBJECT_PERMITTED, out_of_step=_differs(key), actor=actor)
         raise
     before, after = key.operations, values(wanted)
     with transaction.atomic():
@@ -89,7 +89,7 @@ def remove_private(run: Run, *, actor: Actor) -> str:
     try:
         left = _on_device(key, run, act)
     except (ChangeFailedError, UnsettledError) as fault:
-        _mark(key, fault, out_of_step=key.out_of_step, actor=actor)
+        _mark(key, fault, Action.OBJECT_PRIVATE_REMOVED, out_of_step=key.out_of_step, actor=actor)
         raise
     with transaction.atomic():
         now = clock.now()
@@ -195,14 +195,14 @@ def _differs(key: SecurityObject) -> bool:
     return key.hsm_operations is not None and key.hsm_operations != key.operations
 
 
-def _mark(key: SecurityObject, fault: Fault, *, out_of_step: bool, actor: Actor) -> None:
-    """Say at the key that a change was not made, or may have been made half (POL-13)."""
+def _mark(key: SecurityObject, fault: Fault, action: Action, *, out_of_step: bool, actor: Actor) -> None:
+    """Say at the key, and once in the log, that a change was not made, or may have been made half (POL-13)."""
     first = key.problem != fault.message
     with transaction.atomic():
         told = {"problem": fault.message, "problem_code": fault.code[:60], "out_of_step": out_of_step}
         transitions.write(key, ACTIVE, **told)
-        if first and out_of_step:
-            _log_failure(Action.OBJECT_PERMITTED, key, fault, actor)
+        if first:
+            _log_failure(action, key, fault, actor)
 
 
 def _log_failure(action: Action, key: SecurityObject, fault: Fault, actor: Actor) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from console.activity.models import Entry, Outcome
 from console.jobs.models import OPEN, Job, State
 from console.lib import clock
+from hsm.actions import Action
 from hsm.connections.opening import open_group
 from hsm.device.objects import KeyFamily, Operation
 from hsm.models.groups import Group
@@ -201,17 +203,32 @@ def test_another_key_under_the_same_id_is_not_destroyed(
     assert slot.halves(key)[0]
 
 
+@pytest.mark.parametrize(
+    ("act", "action"),
+    [
+        (lambda key: removal.delete(key, actor=ALICE), Action.OBJECT_DELETED),
+        (lambda key: removal.remove_private(key, actor=ALICE), Action.OBJECT_PRIVATE_REMOVED),
+        (lambda key: permissions.request(key, SIGN_ONLY, actor=ALICE), Action.OBJECT_PERMITTED),
+    ],
+    ids=["delete", "remove private", "permissions"],
+)
 def test_nothing_changes_when_the_token_is_away(
-    shim_group: Group, slot: Slot, make: MakeKey, run_jobs: RunJobs
+    act: Callable[[SecurityObject], object],
+    action: Action,
+    shim_group: Group,
+    slot: Slot,
+    make: MakeKey,
+    run_jobs: RunJobs,
 ) -> None:
-    """At once, with the reason: a person who sees it decides what to do next."""
+    """At once, with the reason, on the page and in the log: a person who sees it decides what to do next."""
     key = make(shim_group)
     slot.softhsm.remove(slot.token)
-    removal.delete(key, actor=ALICE)
+    act(key)
     (job,) = run_jobs()
     assert job.state == State.FAILED
     assert "was not changed" in job.message
     assert fresh(key).state == ObjectState.ACTIVE
+    assert Entry.objects.filter(action=action, subject_id=str(key.pk), outcome=Outcome.FAILED).count() == 1
 
 
 def _found(group: Group, key_id: bytes) -> SecurityObject:
