@@ -162,7 +162,7 @@ class Pins:
         end = {"label": token.label, "serial": token.serial, "pin_version": mark}
         threading.Thread(target=opening.forget_token, args=(self._module,), kwargs=end, daemon=True).start()
 
-    def _keep(self, token: TokenInfo, pin: str, mark: str, until: float):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def _keep(self, token: TokenInfo, pin: str, mark: str, until: float) -> AbstractContextManager[TokenDevice]:
         return opening.keep_token(
             self._module,
             label=token.label,
