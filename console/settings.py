@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "settings_store",
     "hsm",
     "keys",
+    "trust",
 ]
 
 MIDDLEWARE = [

@@ -12,6 +12,7 @@ urlpatterns = [
     path("settings/", include("settings_store.urls")),
     path("hsm/", include("hsm.urls")),
     path("keys/", include("keys.urls")),
+    path("", include("trust.urls")),
 ]
 handler404 = "console.errors.not_found"
 handler500 = "console.errors.server_error"

@@ -1,14 +1,14 @@
 """How far a change of roots has got with each component (KEY-57).
 
-This server's own keys stand here; the rest joins through `keys.readiness`.
+This server's own keys stand here; the rest joins through `keys.witnesses`.
 """
 
 from console.servers.models import Server
-from keys import readiness
+from keys import witnesses
 from keys.models.root import Root
 from keys.models.subordinate import Subordinate
 from keys.purposes import OWN_SUBORDINATES, PURPOSES
-from keys.readiness import Component
+from keys.witnesses import Component
 
 
 def components(server: Server) -> list[Component]:
@@ -18,7 +18,7 @@ def components(server: Server) -> list[Component]:
         return []
     active = {key.purpose: key for key in Subordinate.objects.active(server).select_related("root")}
     own = [_own(str(PURPOSES[purpose].label), active.get(purpose), newest) for purpose in OWN_SUBORDINATES]
-    return [*own, *readiness.components(newest)]
+    return [*own, *witnesses.components(newest)]
 
 
 def _own(label: str, key: Subordinate | None, newest: Root) -> Component:

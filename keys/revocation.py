@@ -16,7 +16,7 @@ from console.lib.actor import Actor
 from console.lib.digest import canonical_json, sha256_hex, timestamp
 from console.lib.errors import ConsoleError, InvalidError
 from console.servers.current import current
-from keys import readiness
+from keys import witnesses
 from keys.actions import Action
 from keys.errors import ConsequencesChangedError, RevocationRefusedError
 from keys.jobs import REVOKE_ROOT
@@ -24,8 +24,8 @@ from keys.models.root import RevocationReason, Root, RootCounter
 from keys.models.subordinate import Subordinate, SubordinateState
 from keys.propagation import components
 from keys.purposes import PURPOSES, Purpose
-from keys.readiness import Consequence
 from keys.standing import Standing
+from keys.witnesses import Consequence
 
 ADVISED_WAIT = timedelta(days=7)  # HSI-24, KEY-35: a recommendation, not a rule (AMB-29)
 # A job that is due counts as due for the whole minute in which its date was typed.
@@ -49,7 +49,7 @@ def consequences(root: Root, standing: Standing) -> tuple[Consequence, ...]:
         _replacement(root, standing),
         *_subordinates(root),
         _unfinished(standing),
-        *readiness.consequences(root),
+        *witnesses.consequences(root),
         _private_key(root),
     )
 

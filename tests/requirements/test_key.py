@@ -13,7 +13,7 @@ from django.urls import reverse
 from console.activity.models import Entry
 from console.jobs.models import Job
 from console.servers.models import Server
-from keys import readiness, revocation, setup, stores
+from keys import revocation, setup, stores, witnesses
 from keys.actions import Action
 from keys.models.keypair import KeyPair
 from keys.models.root import RevocationReason, Root, RootKind
@@ -112,7 +112,7 @@ def test_key_pages_lead_to_troubleshooting(make_root: MakeRoot, admin_client: Cl
 def test_propagation_shows_each_component_and_its_state(
     make_root: MakeRoot, admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # KEY-57, KEY-22
-    monkeypatch.setattr(readiness, "_witnesses", {})
+    monkeypatch.setattr(witnesses, "_witnesses", {})
     make_root()
     page = text(admin_client, "propagation")
     assert "3 of 3 follow the newest root key" in page

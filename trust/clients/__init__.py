@@ -1,0 +1,1 @@
+"""Clients as the server knows them: enrolment, registration, status."""

@@ -1,0 +1,23 @@
+"""Django finds the models of this app here; everything else imports them from their own module."""
+
+from trust.models.certificates import Batch, Certificate
+from trust.models.clients import Client, PendingEnrolment, RegistrationChange, RootSet
+from trust.models.counts import Adoption, Count
+from trust.models.credentials import Credential
+from trust.models.documents import SignedDocument
+from trust.models.questions import Answer, Question
+
+__all__ = [
+    "Adoption",
+    "Answer",
+    "Batch",
+    "Certificate",
+    "Client",
+    "Count",
+    "Credential",
+    "PendingEnrolment",
+    "Question",
+    "RegistrationChange",
+    "RootSet",
+    "SignedDocument",
+]
