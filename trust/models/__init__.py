@@ -4,7 +4,7 @@ from trust.models.certificates import Batch, Certificate
 from trust.models.clients import Client, PendingEnrolment, RegistrationChange, RootSet
 from trust.models.counts import Adoption, Count
 from trust.models.credentials import Credential
-from trust.models.documents import SignedDocument
+from trust.models.documents import DocumentCounter, SignedDocument
 from trust.models.questions import Answer, Question
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Client",
     "Count",
     "Credential",
+    "DocumentCounter",
     "PendingEnrolment",
     "Question",
     "RegistrationChange",

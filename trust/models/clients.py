@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from django.db import models
 from django.db.models import TextChoices
 
+from console.lib.prefix import ByteOrderedField
 from console.lib.subject import Subject
 from console.servers.models import Server
 from keys.models.root import Root
@@ -13,6 +14,10 @@ from trust.models.credentials import Credential
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands in sorted columns for "not yet": a column that may be empty cannot be paged by its value on every database."""
+
+
+SORTED = ("name", "last_seen", "certificate_until")
+"""The columns that Client Status can be sorted by."""
 
 
 class ClientState(TextChoices):
@@ -27,6 +32,13 @@ class Protocol(models.IntegerChoices):
 
     P314 = 314, "314 (Client 7.2)"
     P315 = 315, "315 (Client 7.4 or later)"
+
+
+# What stands out among clients; each has indexes of its rows alone, and is a filter of Client Status.
+MARKS = {
+    "unproven": models.Q(authenticated=False),
+    "revoked": models.Q(revoked_at__isnull=False),
+}
 
 
 class RootSet(models.Model):
@@ -51,11 +63,14 @@ class Client(models.Model):
     five minutes. `root` is the root above its current certificate, `certificate_until` that certificate's end.
     `own_sequence` is the highest sequence of a document signed for this client alone. `reenrol_until`: until then, and
     once, it may enrol without proof of its last key. `credential` is what it first enrolled with.
+
+    Each registration writes `last_seen`, and PostgreSQL then writes every index of the row: there are as few as let
+    Client Status search each choice of its filters in each of its orders (`trust.clients.listing`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="+")
-    name = models.CharField(max_length=253)
+    server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="+", db_index=False)
+    name = ByteOrderedField(max_length=253)
     authenticated = models.BooleanField()
     state = models.CharField(max_length=7, choices=ClientState.choices, default=ClientState.ACTIVE)
     protocol = models.PositiveSmallIntegerField(choices=Protocol.choices)
@@ -63,12 +78,12 @@ class Client(models.Model):
     using_tls = models.BooleanField(default=False)
     tls_mode = models.PositiveSmallIntegerField(default=1)
     registered_with = models.CharField(max_length=253, blank=True)
-    address = models.CharField(max_length=45, blank=True)
+    address = ByteOrderedField(max_length=45, blank=True)
     counter = models.BigIntegerField(default=0)
     created_at = models.DateTimeField()
     last_seen = models.DateTimeField(default=NEVER)
     last_full_at = models.DateTimeField(default=NEVER)
-    root = models.ForeignKey(Root, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    root = models.ForeignKey(Root, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     certificate_until = models.DateTimeField(default=NEVER)
     holding = models.ForeignKey(RootSet, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     own_sequence = models.PositiveIntegerField(default=0)
@@ -84,6 +99,20 @@ class Client(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(state=ClientState.REVOKED) | models.Q(revoked_at__isnull=False),
                 name="revoked_client_says_when",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["address"]),
+            *(models.Index(fields=["using_tls", "protocol", column, "id"]) for column in SORTED),
+            *(models.Index(fields=["root", "using_tls", "protocol", column, "id"]) for column in SORTED),
+            *(
+                models.Index(
+                    fields=["using_tls", "protocol", column, "id"],
+                    condition=condition,
+                    name=f"client_{mark}_{column[:9]}",
+                )
+                for mark, condition in MARKS.items()
+                for column in SORTED
             ),
         ]
 

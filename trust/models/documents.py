@@ -17,6 +17,23 @@ class DocumentKind(TextChoices):
     QUESTION = "question", "Question"
 
 
+class DocumentCounter(models.Model):
+    """The highest sequence that was taken for an audience, whatever kind of document it was taken for.
+
+    It is taken, and committed, before a key is used: no two documents are ever signed with one sequence.
+    """
+
+    server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="+")
+    audience = models.CharField(max_length=36, default=EVERYONE)
+    last = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["server", "audience"], name="document_counter_once")]
+
+    def __str__(self) -> str:
+        return f"{self.server}, {self.audience}: {self.last}"
+
+
 class SignedDocument(models.Model):
     """The bytes that were signed, and by what.
 
