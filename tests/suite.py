@@ -14,7 +14,7 @@ from pathlib import Path
 from tests import postgres
 
 PROJECT = Path(__file__).resolve().parents[1]
-PACKAGES = ("console", "settings_store", "hsm", "keys", "trust", "tests", "bench")
+PACKAGES = ("console", "settings_store", "hsm", "keys", "trust", "serving", "tests", "bench")
 PYTHON = (sys.executable, "-m")
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 CHECKS = {

@@ -16,7 +16,7 @@ STEPS = (
     ("collectstatic", "--noinput", "--verbosity", "0"),
     ("setup",),
 )
-SOURCES = ("console", "settings_store", "hsm", "keys", "trust", "static", "requirements.lock")
+SOURCES = ("console", "settings_store", "hsm", "keys", "trust", "serving", "static", "requirements.lock")
 FIRST_PASSWORD_LIVES_S = 24 * 3600
 
 

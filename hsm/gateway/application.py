@@ -16,9 +16,9 @@ from hsm.device.errors import DeviceError, KeyExistsError, TokenNotFoundError
 from hsm.gateway import faults
 from hsm.gateway.health import Health
 from hsm.gateway.operations import Operations, existing_key
-from hsm.gateway.patience import has_left
 from hsm.gateway.pins import Pins
 from hsm.gateway.slots import Slots
+from serving.patience import has_left
 
 log = logging.getLogger("keystead.gateway")
 

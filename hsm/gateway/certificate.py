@@ -1,10 +1,7 @@
 """The gateway's certificate and the CA of its clients: a P12 file and a PEM file, as the ssl module takes them."""
 
-import fcntl
-import os
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,18 +11,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from hsm.gateway.config import ConfigError, bound_file
+from serving.tls import server_context
 
-# TLS-12: for TLS 1.2 exactly these. What set_ciphers is given does not touch the suites of TLS 1.3.
-TLS12_SUITES = (
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "ECDHE-RSA-CHACHA20-POLY1305",
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-)
 SOON = timedelta(days=30)
-SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
 
 @dataclass(frozen=True)
@@ -49,17 +37,9 @@ class Identity:
             return f"The gateway's certificate expires on {ends:%Y-%m-%d %H:%M} UTC."
         return ""
 
-    @contextmanager
-    def pem_path(self) -> Iterator[str]:
-        """Yield a path of a memory file with key and chain in PEM: no name on a disk, gone after the block."""
-        descriptor = os.memfd_create("certificate", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        try:
-            with open(descriptor, "wb", closefd=False) as file:
-                file.write(self._pem)
-            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
-            yield f"/proc/self/fd/{descriptor}"
-        finally:
-            os.close(descriptor)
+    def context(self) -> ssl.SSLContext:
+        """Return a context with this certificate. Raises ssl.SSLError."""
+        return server_context(self._pem)
 
 
 def open_p12(path: Path, password: bytes) -> Identity:
@@ -89,18 +69,13 @@ def _closed(path: Path, *, has_password: bool) -> str:
     )
 
 
-def server_context(identity: Identity, ca_file: Path | None) -> ssl.SSLContext:
+def context_of(identity: Identity, ca_file: Path | None) -> ssl.SSLContext:
     """Return a context with the gateway's certificate; with a CA file only its clients finish the handshake.
 
     Raises ConfigError.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(":".join(TLS12_SUITES))
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     try:
-        with identity.pem_path() as path:
-            context.load_cert_chain(path)
+        context = identity.context()
     except ssl.SSLError as error:
         raise ConfigError(f"CERT_FILE: OpenSSL does not take the certificate or its key: {error.reason}.") from error
     if ca_file is not None:

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hsm.gateway.certificate import open_p12, server_context
+from hsm.gateway.certificate import context_of, open_p12
 from hsm.gateway.config import Config, ConfigError
-from hsm.gateway.patience import PatientSocket, PatientTlsSocket
+from serving.patience import PatientSocket, PatientTlsSocket
 
 log = logging.getLogger("keystead.gateway")
 
@@ -74,8 +74,8 @@ class Doors:
         if self._config.cert_file.stat().st_mode & stat.S_IRWXO:
             log.warning("CERT_FILE: others may read %s, and the private key in it.", self._config.cert_file)
         contexts = {
-            self._ports.api: server_context(identity, self._config.ca_file),
-            self._ports.health_https: server_context(identity, None),
+            self._ports.api: context_of(identity, self._config.ca_file),
+            self._ports.health_https: context_of(identity, None),
         }
         for context in contexts.values():
             context.sslsocket_class = PatientTlsSocket

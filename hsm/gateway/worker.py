@@ -1,20 +1,17 @@
-"""gunicorn's gthread worker, made fit to stand in the open without a proxy before it.
+"""The gateway's worker: the health ports have threads of their own.
 
-A connection that says nothing holds no thread; a lingering close happens in the thread of its connection instead of
-the loop that accepts all of them; and the health ports have threads of their own, so that a load balancer gets its
-answer while every other thread waits for the HSM.
+So a load balancer gets its answer while every other thread waits for the HSM.
 """
 
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from gunicorn.workers import gthread
+from serving.worker import OpenWorker
 
 HEALTH_THREADS = 4
 
 
-class GatewayWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+class GatewayWorker(OpenWorker):
     """One process; `health_ports` is set before it is started."""
 
     health_ports: tuple[int, ...] = ()
@@ -24,51 +21,6 @@ class GatewayWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has
         self.health_pool = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
         super().init_process()
 
-    def set_accept_enabled(self, enabled: bool) -> None:
-        """Take connections or not; at the end answer those that wait, then close the ports.
-
-        gunicorn keeps them open until its last request is done: whoever connected meanwhile would wait for nothing.
-        """
-        super().set_accept_enabled(enabled)
-        if not enabled and not self.alive:
-            for listener in self.sockets:
-                self._accept_waiting(listener)
-                listener.close()
-
-    def enqueue_req(self, conn: Any) -> None:
-        """Give the connection to a thread once there is something to read."""
-        if self.alive and not conn.initialized and not conn.data_ready:
-            silent: Future[object] = Future()
-            silent.set_result(gthread._DEFER)  # noqa: SLF001 - what handle() returns for a silent client, 5 s later
-            super().finish_request(conn, silent)
-            return
-        pool = self.health_pool if conn.server[1] in self.health_ports else self.tpool
-        work = pool.submit(self.handle, conn)
-        work.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
-
-    def handle(self, conn: Any) -> Any:
-        """Handle one request, and close the connection here when that was the last one."""
-        outcome = super().handle(conn)
-        if not outcome:
-            with suppress(OSError):
-                conn.close(graceful=True)
-        return outcome
-
-    def finish_request(self, conn: Any, fs: Future[Any]) -> None:
-        """Keep the connection, or count one less: `handle` has closed it."""
-        if not fs.cancelled() and fs.exception() is None and not fs.result():
-            self.nr_conns -= 1
-        else:
-            super().finish_request(conn, fs)
-
-    def _cap_keepalive(self, deadline: float) -> None:
-        """At the end, give silent connections no more time than kept ones."""
-        super()._cap_keepalive(deadline)
-        for conn in self.pending_conns:
-            conn.timeout = min(conn.timeout, deadline)
-
-    def _accept_waiting(self, listener: Any) -> None:
-        taken = -1
-        while taken != self.nr_conns:
-            taken = self.nr_conns
-            self.accept(listener)
+    def pool_for(self, conn: Any) -> ThreadPoolExecutor:
+        """Return the threads of the port that the connection came to."""
+        return self.health_pool if conn.server[1] in self.health_ports else super().pool_for(conn)
