@@ -23,8 +23,9 @@ from console.activity import log
 from console.jobs.models import Job, State
 from console.lib.actor import Actor
 from console.lib.errors import RefusedError, UnavailableError
-from console.lib.opening import SealingPair, worker_pair
+from console.lib.opening import worker_pair
 from console.lib.sealing import SealingPublic
+from console.lib.sealingpair import SealingPair
 from console.servers.current import current
 from console.servers.models import Server
 from hsm.bindings import PIN_PURPOSE

@@ -1,4 +1,4 @@
-"""The half that seals: public keys only, safe in the web process. The half that opens is `console.lib.opening`.
+"""The half that seals: public keys only, safe in the web process. The half that opens is `console.lib.sealingpair`.
 
 HPKE, RFC 9180 base mode, with the hybrid KEM MLKEM768-X25519, HKDF-SHA256 and AES-256-GCM; there is no second
 suite. What a sealed value is for (purpose and row) goes in as `info`, so that it opens in its own place only.

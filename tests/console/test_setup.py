@@ -13,7 +13,7 @@ from console.accounts import passwords
 from console.accounts.models import User
 from console.lib import clock
 from console.lib import setup as registry
-from console.lib.opening import SealingPair
+from console.lib.sealingpair import SealingPair
 from console.lib.secret import Secret
 from console.management.commands.setup import first_password_file, set_up_server, settle_first_password
 from console.servers.current import current

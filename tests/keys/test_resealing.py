@@ -17,7 +17,8 @@ from pytest_django import Settings
 from console.activity.models import Entry
 from console.jobs.models import Job, State
 from console.lib.actor import Actor
-from console.lib.opening import SealingPair, worker_pair
+from console.lib.opening import worker_pair
+from console.lib.sealingpair import SealingPair
 from console.lib.secret import Secret
 from console.servers.current import sealing_public
 from console.servers.models import Server

@@ -219,7 +219,7 @@ def test_a_public_half_that_is_not_this_servers_stores_nothing(alice: Actor, set
     from django.conf import settings as django_settings
 
     from console.lib.errors import UnavailableError
-    from console.lib.opening import SealingPair
+    from console.lib.sealingpair import SealingPair
 
     other = SealingPair.generate().public
     django_settings.SEALING_PUBLIC_FILE.write_text(other.raw.hex(), encoding="ascii")

@@ -14,7 +14,7 @@ from console.accounts.models import User
 from console.lib import clock, setup
 from console.lib.actor import Actor
 from console.lib.errors import ConsoleError
-from console.lib.opening import SealingPair
+from console.lib.sealingpair import SealingPair
 from console.servers import current
 from console.servers.models import Server
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from console.lib.errors import UnavailableError
-from console.lib.opening import SealingPair
 from console.lib.sealing import SealingPublic
+from console.lib.sealingpair import SealingPair
 
 
 @pytest.fixture(scope="module")

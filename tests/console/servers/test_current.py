@@ -4,7 +4,7 @@ import pytest
 from django.test import override_settings
 
 from console.lib.errors import ConflictError, InvalidError, UnavailableError
-from console.lib.opening import SealingPair
+from console.lib.sealingpair import SealingPair
 from console.servers.current import current, ensure
 
 pytestmark = pytest.mark.django_db
