@@ -11,23 +11,30 @@ class RoleKey(StrEnum):
 
     ADMINISTRATOR = "administrator"
     AUDITOR = "auditor"
+    QUESTION_USER = "question-user"
 
 
 EVERYBODY = frozenset({Capability.PUBLIC})
 SIGNED_IN = EVERYBODY | {Capability.SIGNED_IN}
 
-ROLE_NAMES = {RoleKey.ADMINISTRATOR: "Administrator", RoleKey.AUDITOR: "Auditor"}
+ROLE_NAMES = {
+    RoleKey.ADMINISTRATOR: "Administrator",
+    RoleKey.AUDITOR: "Auditor",
+    RoleKey.QUESTION_USER: "Question user",
+}
 
 ROLE_DESCRIPTIONS = {
     RoleKey.ADMINISTRATOR: (
-        "Manages keys, the HSM integration, settings, users and jobs. At least one active user has it."
+        "Manages keys, the HSM integration, clients, settings, users and jobs. At least one active user has it."
     ),
     RoleKey.AUDITOR: "Sees everything but secrets, and changes nothing.",
+    RoleKey.QUESTION_USER: "Asks clients questions and sees what they answer: enough to verify an HSM integration.",
 }
 
 GRANTS = {
     RoleKey.ADMINISTRATOR: frozenset(Capability),
     RoleKey.AUDITOR: SIGNED_IN | {Capability.READ},
+    RoleKey.QUESTION_USER: SIGNED_IN | {Capability.ASK_QUESTIONS},
 }
 
 

@@ -14,4 +14,6 @@ class Capability(StrEnum):
     MANAGE_SETTINGS = "manage settings"
     MANAGE_USERS = "manage users and roles"
     MANAGE_JOBS = "manage background jobs"
+    MANAGE_CLIENTS = "manage clients and how they enrol"
+    ASK_QUESTIONS = "ask clients questions"
     BACK_UP = "back up"

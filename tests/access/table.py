@@ -16,6 +16,7 @@ class Role(StrEnum):
     ANONYMOUS = "anonymous"
     NONE = "no role"
     AUDITOR = "Auditor"
+    QUESTION_USER = "Question user"
     ADMINISTRATOR = "Administrator"
 
 
@@ -23,6 +24,7 @@ GRANTED = {
     Role.ANONYMOUS: EVERYBODY,
     Role.NONE: SIGNED_IN,
     Role.AUDITOR: GRANTS[RoleKey.AUDITOR],
+    Role.QUESTION_USER: GRANTS[RoleKey.QUESTION_USER],
     Role.ADMINISTRATOR: GRANTS[RoleKey.ADMINISTRATOR],
 }
 

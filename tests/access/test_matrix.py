@@ -7,6 +7,7 @@ import pytest
 from django.http import HttpResponseBase
 from django.test import Client
 
+from console.accounts.grants import RoleKey
 from console.accounts.models import User
 from console.activity.models import Entry
 from console.jobs.models import Job
@@ -33,10 +34,16 @@ def test_every_view_declares_what_the_table_says(name: str) -> None:
 
 @pytest.fixture
 def clients(
-    server: Server, admin: User, auditor: User, plain_user: User, as_user: Callable[..., Client]
+    server: Server,
+    admin: User,
+    auditor: User,
+    plain_user: User,
+    make_user: Callable[..., User],
+    as_user: Callable[..., Client],
 ) -> Callable[..., Client]:
     """Give a fresh client of a role: a request may end its session."""
-    users = {Role.ADMINISTRATOR: admin, Role.AUDITOR: auditor, Role.NONE: plain_user}
+    asker = make_user("quentin", RoleKey.QUESTION_USER)
+    users = {Role.ADMINISTRATOR: admin, Role.AUDITOR: auditor, Role.QUESTION_USER: asker, Role.NONE: plain_user}
 
     def make(role: Role, *, recent: bool = True) -> Client:
         return Client() if role is Role.ANONYMOUS else as_user(users[role], recent=recent)

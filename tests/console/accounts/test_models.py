@@ -1,5 +1,7 @@
 """What a user may do, and what the database itself refuses."""
 
+from collections.abc import Callable
+
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
@@ -29,10 +31,16 @@ def test_a_user_who_is_not_active_may_do_nothing(admin: User) -> None:
     assert not any(admin.may(capability) for capability in Capability)
 
 
-def test_both_roles_exist_from_the_start() -> None:  # ROL-03
+def test_a_question_user_asks_questions_and_nothing_else(make_user: Callable[..., User]) -> None:  # ROL-04
+    asker = make_user("quentin", RoleKey.QUESTION_USER)
+    assert asker.capabilities == {Capability.PUBLIC, Capability.SIGNED_IN, Capability.ASK_QUESTIONS}
+
+
+def test_the_roles_exist_from_the_start() -> None:  # ROL-03
     assert {role.key: role.name for role in Role.objects.all()} == {
         "administrator": "Administrator",
         "auditor": "Auditor",
+        "question-user": "Question user",
     }
     assert set(GRANTS) == set(RoleKey)
 
