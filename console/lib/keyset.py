@@ -4,7 +4,8 @@ A cursor names the last row seen by its sort value and its primary key. It is si
 in a URL is what this console wrote, for the same model and the same sort.
 """
 
-from collections.abc import Collection
+import heapq
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -40,24 +41,65 @@ def page(queryset: QuerySet[Row], *, sort: str, cursor: str = "", size: int = SI
     `sort` is trusted: take it from `chosen`. Its column must be NOT NULL and should have the index (column,
     pk). Raises InvalidError for a cursor that this grid did not write.
     """
-    field = _field(queryset, sort)
-    start = _Start.read(cursor, queryset, sort) if cursor else None
-    backwards = start is not None and start.backwards
-    descending = sort.startswith("-") is not backwards
-    if start is not None:
-        queryset = queryset.filter(_beyond(field, start, descending=descending))
-    found = list(queryset.order_by(*_order(field, descending=descending))[: size + 1])
-    more, rows = len(found) > size, found[:size]
-    if backwards:
-        rows.reverse()
-    has_next = backwards or more
-    has_prev = more if backwards else start is not None
-    return KeysetPage(
-        rows,
-        next=_cursor(field, rows[-1], sort, backwards=False) if rows and has_next else "",
-        prev=_cursor(field, rows[0], sort, backwards=True) if rows and has_prev else "",
-        sort=sort,
-    )
+    way = _Way.read(queryset, sort, cursor)
+    return way.page(list(way.part(queryset)[: size + 1]), size)
+
+
+def merged(
+    parts: Sequence[QuerySet[Row]], rows: QuerySet[Row], *, sort: str, cursor: str = "", size: int = SIZE
+) -> KeysetPage[Row]:
+    """Return a page of what several querysets hold, which share no row; the rows themselves are read from `rows`.
+
+    One index (kind, column, pk) then serves every choice of kinds: each part names one kind, is searched in the order
+    of the index, and gives no more than a page of keys. Raises what `page` does.
+    """
+    way = _Way.read(rows, sort, cursor)
+    columns = dict.fromkeys((way.field.name, "pk"))
+    found = [way.part(part).values_list(*columns)[: size + 1] for part in parts]
+    keys = [key[-1] for key in heapq.merge(*found, reverse=way.descending)][: size + 1]
+    by_key = rows.in_bulk(keys)
+    # A row that was deleted since its key was read is left out.
+    return way.page([by_key[key] for key in keys if key in by_key], size)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Where a page starts, and which way it is read: backwards for the page before."""
+
+    field: "Field[Any, Any]"
+    sort: str
+    start: "_Start | None"
+
+    @classmethod
+    def read(cls, queryset: QuerySet[Any], sort: str, cursor: str) -> "_Way":
+        start = _Start.read(cursor, queryset, sort) if cursor else None
+        return cls(_field(queryset, sort), sort, start)
+
+    @property
+    def backwards(self) -> bool:
+        return self.start is not None and self.start.backwards
+
+    @property
+    def descending(self) -> bool:
+        return self.sort.startswith("-") is not self.backwards
+
+    def part(self, queryset: QuerySet[Row]) -> QuerySet[Row]:
+        if self.start is not None:
+            queryset = queryset.filter(_beyond(self.field, self.start, descending=self.descending))
+        return queryset.order_by(*_order(self.field, descending=self.descending))
+
+    def page(self, found: list[Row], size: int) -> KeysetPage[Row]:
+        more, rows = len(found) > size, found[:size]
+        if self.backwards:
+            rows.reverse()
+        has_next = self.backwards or more
+        has_prev = more if self.backwards else self.start is not None
+        return KeysetPage(
+            rows,
+            next=_cursor(self.field, rows[-1], self.sort, backwards=False) if rows and has_next else "",
+            prev=_cursor(self.field, rows[0], self.sort, backwards=True) if rows and has_prev else "",
+            sort=self.sort,
+        )
 
 
 def _field(queryset: QuerySet[Row], sort: str) -> "Field[Any, Any]":
