@@ -4,7 +4,9 @@ from trust.models.certificates import Batch, Certificate
 from trust.models.clients import Client, PendingEnrolment, RegistrationChange, RootSet
 from trust.models.counts import Adoption, Count
 from trust.models.credentials import Credential
+from trust.models.crls import ClientCrl
 from trust.models.documents import DocumentCounter, SignedDocument
+from trust.models.guesses import WrongCredential
 from trust.models.questions import Answer, Question
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "Batch",
     "Certificate",
     "Client",
+    "ClientCrl",
     "Count",
     "Credential",
     "DocumentCounter",
@@ -21,4 +24,5 @@ __all__ = [
     "RegistrationChange",
     "RootSet",
     "SignedDocument",
+    "WrongCredential",
 ]
