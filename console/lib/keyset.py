@@ -42,7 +42,8 @@ def page(queryset: QuerySet[Row], *, sort: str, cursor: str = "", size: int = SI
     pk). Raises InvalidError for a cursor that this grid did not write.
     """
     way = _Way.read(queryset, sort, cursor)
-    return way.page(list(way.part(queryset)[: size + 1]), size)
+    found = list(way.part(queryset)[: size + 1])
+    return way.page(found[:size], more=len(found) > size)
 
 
 def merged(
@@ -51,15 +52,16 @@ def merged(
     """Return a page of what several querysets hold, which share no row; the rows themselves are read from `rows`.
 
     One index (kind, column, pk) then serves every choice of kinds: each part names one kind, is searched in the order
-    of the index, and gives no more than a page of keys. Raises what `page` does.
+    of the index, and gives no more than a page of keys. The column of `sort` must be one that Python orders as the
+    database does: a time, a number, a ByteOrderedField. Raises what `page` does.
     """
     way = _Way.read(rows, sort, cursor)
     columns = dict.fromkeys((way.field.name, "pk"))
     found = [way.part(part).values_list(*columns)[: size + 1] for part in parts]
     keys = [key[-1] for key in heapq.merge(*found, reverse=way.descending)][: size + 1]
-    by_key = rows.in_bulk(keys)
+    by_key = rows.in_bulk(keys[:size])
     # A row that was deleted since its key was read is left out.
-    return way.page([by_key[key] for key in keys if key in by_key], size)
+    return way.page([by_key[key] for key in keys[:size] if key in by_key], more=len(keys) > size)
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,7 @@ class _Way:
             queryset = queryset.filter(_beyond(self.field, self.start, descending=self.descending))
         return queryset.order_by(*_order(self.field, descending=self.descending))
 
-    def page(self, found: list[Row], size: int) -> KeysetPage[Row]:
-        more, rows = len(found) > size, found[:size]
+    def page(self, rows: list[Row], *, more: bool) -> KeysetPage[Row]:
         if self.backwards:
             rows.reverse()
         has_next = self.backwards or more

@@ -84,6 +84,36 @@ def cursor_to_last(sort: str, size: int, pages: int) -> str:
     return cursor
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    values=rows, sort=st.sampled_from(["created_at", "-created_at", "attempts", "-attempts"]), size=st.integers(1, 5)
+)
+def merged_as_one(server: Server, values: list[tuple[int, str, int]], sort: str, size: int) -> None:
+    jobs = Job.objects.all()
+    parts = [jobs.filter(kind_name=name) for name in ("a", "B", "ä", "z z", "none such")]
+    with transaction.atomic():
+        Job.objects.bulk_create([make(server, *value) for value in values])
+        cursors, found = [""], list[Any]()
+        while True:
+            page = keyset.merged(parts, jobs, sort=sort, cursor=cursors[-1], size=size)
+            found += [job.pk for job in page.rows]
+            if not page.next:
+                break
+            cursors.append(page.next)
+        assert found == expected(jobs, sort)
+        back = page.rows
+        while page.prev:
+            page = keyset.merged(parts, jobs, sort=sort, cursor=page.prev, size=size)
+            back = [*page.rows, *back]
+        assert [job.pk for job in back] == found
+        transaction.set_rollback(True)
+
+
+def test_parts_are_merged_as_if_they_were_one(server: Server) -> None:
+    merged_as_one(server)
+    assert keyset.merged([], Job.objects.all(), sort="created_at").rows == []
+
+
 def test_every_row_once_forwards_and_backwards(server: Server) -> None:
     both_ways(server)
 
