@@ -7,6 +7,7 @@ from trust.models.credentials import Credential
 from trust.models.crls import ClientCrl
 from trust.models.documents import DocumentCounter, SignedDocument
 from trust.models.guesses import WrongCredential
+from trust.models.initfiles import InitFile
 from trust.models.questions import Answer, Question
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Count",
     "Credential",
     "DocumentCounter",
+    "InitFile",
     "PendingEnrolment",
     "Question",
     "RegistrationChange",

@@ -88,7 +88,15 @@ class Client(models.Model):
     holding = models.ForeignKey(RootSet, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     own_sequence = models.PositiveIntegerField(default=0)
     reenrol_until = models.DateTimeField(null=True, blank=True)
-    credential = models.ForeignKey(Credential, on_delete=models.PROTECT, null=True, blank=True, related_name="clients")
+    credential = models.ForeignKey(
+        # Its index is the one below, in the order in which the page of a credential shows them.
+        Credential,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="clients",
+        db_index=False,
+    )
     revoked_at = models.DateTimeField(null=True, blank=True)
     revocation_reason = models.CharField(max_length=200, blank=True)
 
@@ -103,6 +111,7 @@ class Client(models.Model):
         ]
         indexes = [
             models.Index(fields=["address"]),
+            models.Index(fields=["credential", "-created_at", "-id"], name="client_by_credential"),
             *(models.Index(fields=["using_tls", "protocol", column, "id"]) for column in SORTED),
             *(models.Index(fields=["root", "using_tls", "protocol", column, "id"]) for column in SORTED),
             *(

@@ -12,18 +12,20 @@ class Credential(models.Model):
     """Each downloaded keystead-init.dat has one of its own.
 
     `secret_sha256` is the SHA-256, hex, of its 32 random bytes: with that much entropy a slow hash would only help who
-    wants to keep the listener busy. `most_uses` limits how many new names it enrols, `uses` counts them.
+    wants to keep the listener busy; it is empty until the file is made, and then nothing matches it. `most_uses` limits
+    how many new names it enrols, `uses` counts them; `exhausted_at` is when the activity log said that none is left.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="+")
     note = models.CharField(max_length=200, blank=True)
-    secret_sha256 = models.CharField(max_length=64)
+    secret_sha256 = models.CharField(max_length=64, blank=True)
     most_uses = models.PositiveIntegerField()
     uses = models.PositiveIntegerField(default=0)
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    exhausted_at = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
     withdrawn_by = models.CharField(max_length=150, blank=True)
 
@@ -34,6 +36,7 @@ class Credential(models.Model):
                 condition=models.Q(uses__lte=models.F("most_uses")), name="credential_not_used_too_often"
             )
         ]
+        indexes = [models.Index(fields=["-created_at", "-id"])]
 
     def __str__(self) -> str:
         return f"Enrolment credential {str(self.id)[:8]}"
