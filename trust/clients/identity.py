@@ -56,6 +56,6 @@ def _find(certificate_der: bytes) -> Certificate | None:
         serial = x509.load_der_x509_certificate(certificate_der).serial_number
     except ValueError:
         return None
-    rows = Certificate.objects.select_related("client", "issuer").defer(*_UNREAD)
+    rows = Certificate.objects.select_related("client__holding", "issuer").defer(*_UNREAD)
     row = rows.filter(serial=f"{serial:x}").first()
     return row if row is not None and bytes(row.der) == certificate_der else None

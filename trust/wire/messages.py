@@ -67,8 +67,13 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The body of every answer of the protocol's own requests that is not 2xx. `message` is for the client's log."""
+    """The body of every answer of the protocol's own requests that is not 2xx. `message` is for the client's log.
+
+    `counter` comes with the code `replayed`: the highest one known. A client that was restored from a copy goes on
+    with the next higher one.
+    """
 
     code: str
     message: str
     retry_after_s: int | None = None
+    counter: int | None = None

@@ -1,0 +1,83 @@
+"""Which signed documents a registration brings back: what is newer than the sequences that the client holds.
+
+What is for all clients is read anew at most every second, in this process; what is for one client alone is asked for
+only when its row says that there is something newer.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from console.servers.models import Server
+from trust.models.clients import Client
+from trust.models.documents import SignedDocument
+from trust.models.questions import Question
+from trust.publishing.latest import Latest, envelope, in_force, latest, own
+from trust.wire.messages import Registration
+from trust.wire.signed import Envelope
+
+KEPT_S = 1.0
+MOST_QUESTIONS = 20
+
+
+@dataclass(frozen=True)
+class General:
+    """What is signed for every client, with each question's document in the order of their sequences."""
+
+    latest: Latest
+    questions: tuple[SignedDocument, ...]
+
+
+@dataclass
+class _Kept:
+    general: General | None = None
+    server: UUID | None = None
+    until: float = 0.0
+
+
+_kept = _Kept()
+_lock = threading.Lock()
+
+
+def newer_than(asked: Registration, client: Client, server: Server, now: datetime) -> tuple[Envelope, ...]:
+    """Return what the client is to be told, in the order in which it should read it: the trust list first."""
+    found = general(server)
+    documents = list(
+        found.latest.newer(
+            now,
+            trust_list=asked.trust_list,
+            settings=asked.settings,
+            directive=asked.directive,
+            question=found.latest.question.sequence if found.latest.question else 0,
+        )
+    )
+    held = max(asked.own_settings, asked.own_directive)
+    if client.own_sequence > held:
+        documents += own(client.pk, held)
+    if client.authenticated:  # nobody else can answer
+        documents += [one for one in found.questions if one.sequence > asked.question and in_force(one, now)]
+    return tuple(envelope(document) for document in documents)
+
+
+def general(server: Server) -> General:
+    """Return what stood within the last second."""
+    with _lock:
+        moment = time.monotonic()
+        if _kept.general is None or _kept.server != server.pk or moment >= _kept.until:
+            _kept.general, _kept.server, _kept.until = read(server), server.pk, moment + KEPT_S
+        return _kept.general
+
+
+def read(server: Server) -> General:
+    """Return what stands now: two queries."""
+    signed = Question.objects.filter(server=server, document__isnull=False).select_related("document")
+    newest = [question.document for question in signed.order_by("-asked_at")[:MOST_QUESTIONS] if question.document]
+    return General(latest(server), tuple(sorted(newest, key=lambda document: document.sequence)))
+
+
+def forget() -> None:
+    """Read anew at the next call (for tests)."""
+    with _lock:
+        _kept.general = None

@@ -1,0 +1,166 @@
+"""When clients were last seen: written in batches, at most every five minutes for each.
+
+A registration that tells nothing new costs the database one read. That the client is there is kept in this process and
+written each second, in short transactions; kill -9 loses at most the last second of it, and nothing else.
+
+The counters kept here refuse a replay at once. What is promised where several processes or hosts serve: a registration
+that is replayed to another of them can pass at most until the counter is written, and then it tells nothing that the
+row does not say already, since everything new is written, with its counter, before it is answered. So a replay never
+changes what is known of a client, except that it was seen, up to five minutes and a second too late.
+"""
+
+import atexit
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.db import Error as DatabaseError
+from django.db import close_old_connections, connection, transaction
+
+from trust.clients.registration_errors import ReplayedError
+from trust.models.clients import NEVER, Client
+
+logger = logging.getLogger(__name__)
+
+WRITE_EVERY = timedelta(minutes=5)
+FLUSH_EVERY_S = 1.0
+# A client that has not come for so long has its counter in the database, or registers in another process.
+FORGET_AFTER = WRITE_EVERY + timedelta(minutes=2)
+MOST_ROWS = 500
+HIGHEST_COUNTER = 2**62 - 2**32
+"""What is kept at most, so that nobody can lock a name out by registering it once with the highest counter."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One client, as this process saw it last."""
+
+    client: UUID
+    counter: int
+    at: datetime
+
+
+Write = Callable[[Iterable[Sighting]], None]
+
+
+def write(sightings: Iterable[Sighting]) -> None:
+    """Store sightings. A row that says something later already keeps it."""
+    time_of = Client._meta.get_field("last_seen").get_db_prep_save
+    id_of = Client._meta.pk.get_db_prep_save
+    rows = [
+        (time_of(one.at, connection), one.counter, id_of(one.client, connection), one.counter)
+        # In the order of ids, so that two processes that write the same rows wait instead of blocking each other.
+        for one in sorted(sightings, key=lambda one: one.client)
+    ]
+    table = connection.ops.quote_name(Client._meta.db_table)
+    for first in range(0, len(rows), MOST_ROWS):
+        with transaction.atomic(), connection.cursor() as cursor:
+            # The table's name is the model's own. Django has no UPDATE with a value of its own for each row that would
+            # also compare with the stored one.
+            cursor.executemany(
+                f"UPDATE {table} SET last_seen = %s, counter = %s WHERE id = %s AND counter <= %s",  # noqa: S608
+                rows[first : first + MOST_ROWS],
+            )
+
+
+@dataclass
+class Sightings:
+    """What this process saw and has not written, and the counters that it knows. Safe between threads."""
+
+    write: Write = write
+    _known: dict[UUID, Sighting] = field(default_factory=dict)
+    _due: dict[UUID, Sighting] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _writing: threading.Lock = field(default_factory=threading.Lock)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _swept: datetime = NEVER
+
+    def check(self, client: Client, counter: int) -> None:
+        """Raise ReplayedError unless the counter is higher than every one known, here and in the row."""
+        with self._lock:
+            self._check(client, counter)
+
+    def note(self, client: Client, counter: int, now: datetime) -> None:
+        """Remember a registration; raises ReplayedError as `check` does, for the later of two at once."""
+        sighting = Sighting(client.pk, min(counter, HIGHEST_COUNTER), now)
+        with self._lock:
+            self._check(client, counter)
+            self._known[client.pk] = sighting
+            if client.pk in self._due or now - client.last_seen >= WRITE_EVERY:
+                self._due[client.pk] = sighting
+
+    def written(self, client: Client, counter: int, now: datetime) -> None:
+        """Remember a registration that is in the database already."""
+        with self._lock:
+            self._known[client.pk] = Sighting(client.pk, min(counter, HIGHEST_COUNTER), now)
+            self._due.pop(client.pk, None)
+
+    def _check(self, client: Client, counter: int) -> None:
+        known = self._known.get(client.pk)
+        highest = max(client.counter, known.counter if known else 0)
+        if counter <= highest:
+            raise ReplayedError(highest)
+
+    def flush(self) -> int:
+        """Write what is due, and return how many rows; on a fault of the database it stays due."""
+        with self._writing:
+            with self._lock:
+                due, self._due = self._due, {}
+            if not due:
+                return 0
+            try:
+                self.write(due.values())
+            except DatabaseError:
+                with self._lock:
+                    self._due = due | self._due
+                raise
+            return len(due)
+
+    def sweep(self, now: datetime) -> None:
+        """Forget the counters of clients that came long ago."""
+        with self._lock:
+            if now - self._swept < FORGET_AFTER:
+                return
+            self._swept = now
+            self._known = {key: one for key, one in self._known.items() if now - one.at < FORGET_AFTER}
+
+    def start(self) -> None:
+        """Write each second from now on, in a thread of this process; called once it has forked."""
+        if self._thread is None:
+            self._stop.clear()
+            self._thread = threading.Thread(target=self._run, name="sightings", daemon=True)
+            self._thread.start()
+            atexit.register(self.stop)
+
+    def stop(self) -> None:
+        """Write what is left, and end the thread."""
+        self._stop.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(FLUSH_EVERY_S):
+            self._flush_safely()
+        self._flush_safely()
+        connection.close()
+
+    def _flush_safely(self) -> None:
+        began = time.monotonic()
+        try:
+            number = self.flush()
+            self.sweep(datetime.now(tz=UTC))
+        except DatabaseError:
+            logger.exception("What was seen of clients cannot be written; it is tried again.")
+            close_old_connections()
+        else:
+            if number:
+                logger.debug("%d sightings written in %.3f s", number, time.monotonic() - began)
+
+
+SIGHTINGS = Sightings()
