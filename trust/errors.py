@@ -1,6 +1,6 @@
 """What this app raises, besides the errors of console.lib, of the keys and of the wire."""
 
-from console.lib.errors import ConflictError, NotFoundError, UnavailableError
+from console.lib.errors import NotFoundError, RefusedError, UnavailableError
 
 # Clients
 
@@ -12,9 +12,28 @@ class ClientNotFoundError(NotFoundError):
 # Publishing: what is signed for clients
 
 
-class SequenceTakenError(ConflictError):
-    """Somebody else published a newer document of this kind meanwhile; nothing was stored."""
+class OutdatedError(UnavailableError):
+    """What a document says changed while it was signed: nothing was stored, and it is signed anew."""
 
 
 class NoSigningKeyError(UnavailableError):
     """There is no key yet that may sign this document."""
+
+
+# Enrolment
+
+
+class UnidentifiedError(RefusedError):
+    """Nothing in the request says who asks: no certificate, no proof, no credential, or a wrong one."""
+
+
+class WaitsError(RefusedError):
+    """A known client that cannot prove its last key waits for an administrator."""
+
+
+class TooManyGuessesError(UnavailableError):
+    """Too many wrong credentials: none is looked at before `retry_after_s` have passed."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message, code="too-many-guesses")
+        self.retry_after_s = retry_after_s
