@@ -66,6 +66,13 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     failed: bool = False
 
 
+class Nonce(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The answer to `GET /v1/nonce`: what a proof of the last key is made over, within `valid_s` from now."""
+
+    nonce: bytes
+    valid_s: int
+
+
 class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The body of every answer of the protocol's own requests that is not 2xx. `message` is for the client's log.
 
