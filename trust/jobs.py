@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from console.jobs.kinds import JobKind, OnLost
+from console.jobs.kinds import JobKind, OnLost, register, register_periodic
 
 # What has to be signed may be signed on an HSM: a call there ends by its own deadline well within the limit.
 TIME_LIMIT_S = 150
@@ -11,3 +11,34 @@ RETRY_DELAYS_S = (30, 60, 300, 900)
 # Work on a device that is away is tried again until it is there.
 device_work = partial(JobKind, time_limit_s=TIME_LIMIT_S, lease_s=LEASE_S, on_lost=OnLost.RETRY, max_attempts=0)
 housekeeping = partial(JobKind, time_limit_s=60, lease_s=90, on_lost=OnLost.RETRY, housekeeping=True)
+
+# Publishing
+
+PUBLISH = register_periodic(
+    housekeeping(name="trust.publish", label="Look for what clients are to be told", task="trust.publish"), every_s=10
+)
+SIGN_DOCUMENTS = register(
+    device_work(
+        name="trust.sign-documents",
+        label="Sign documents for clients",
+        task="trust.sign_documents",
+        retry_delays_s=RETRY_DELAYS_S,
+        cancellable=False,
+    )
+)
+
+# Questions and counts
+SIGN_QUESTION = register(
+    device_work(
+        name="trust.sign-question",
+        label="Sign a question to clients",
+        task="trust.sign_question",
+        # Soon, since somebody waits; until the question's time is over, since the HSM may come back.
+        retry_delays_s=(5, 15, 30, 60),
+        retry_by_hand=True,
+    )
+)
+COUNT = register_periodic(
+    housekeeping(name="trust.count", label="Count clients", task="trust.count"),
+    every_s=60,
+)
