@@ -8,6 +8,7 @@ keys are reported by a listing and never used.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Protocol, runtime_checkable
 
 from hsm.device.base import Device, KeyAttributes, KeySpec, SecretLike, TokenInfo
@@ -73,8 +74,13 @@ def family_of(spec: KeySpec) -> KeyFamily:
 
 def ordered(operations: Iterable[Operation]) -> list[Operation]:
     """Return operations in the order in which they are written down and shown."""
-    chosen = frozenset(operations)
-    return [operation for operation in Operation if operation in chosen]
+    return list(_in_order(frozenset(operations)))
+
+
+@cache
+def _in_order(chosen: frozenset[Operation]) -> tuple[Operation, ...]:
+    # Asked four times for each key of a listing, and a token has few combinations.
+    return tuple(operation for operation in Operation if operation in chosen)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
+from types import MappingProxyType
 
 from console.lib.digest import spki_fingerprint
+from hsm.device.base import KeyAttributes
 from hsm.device.objects import ObjectRecord, Operation
 
 LABEL_LENGTH = 255  # of the columns that keep a label
@@ -42,8 +45,13 @@ def of(record: ObjectRecord) -> Facts:
         has_private=record.has_private,
         has_public=record.has_public,
         fingerprint=spki_fingerprint(record.spki_der) if record.spki_der else "",
-        attributes={**asdict(record.attributes), "modifiable": record.modifiable},
+        attributes=_attributes(record.attributes, record.modifiable),
     )
+
+
+@cache
+def _attributes(claims: KeyAttributes, modifiable: bool | None) -> Mapping[str, bool | None]:
+    return MappingProxyType({**asdict(claims), "modifiable": modifiable})
 
 
 def differences(before: Facts, after: Facts) -> tuple[str, ...]:

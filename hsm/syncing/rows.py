@@ -122,7 +122,7 @@ def _new(group: Group, one: Addition, grave: Tombstone | None, now: datetime) ->
     record = one.record
     label = facts.shown(record.label)
     row = SecurityObject(
-        group=group,
+        group_id=group.pk,
         name=grave.name if grave else label or f"Key {record.key_id.hex()[:16]}",
         label=label,
         operations=values(record.operations),
