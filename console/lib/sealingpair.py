@@ -1,35 +1,22 @@
-"""The half that opens what `console.lib.sealing` sealed. Import contracts keep it from the web."""
+"""The pair of a process, in files: it opens what `console.lib.sealing` sealed. Contracts keep the web from it."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from console.lib.errors import UnavailableError
-from console.lib.sealing import SUITE, SealingPublic, info
+from console.lib.pair import PRIVATE_BYTES, Pair
+from console.lib.sealing import info
 from console.lib.secret import Secret
-
-MLKEM_SEED_BYTES = 64  # FIPS 203 §7.1: the seed (d, z)
-PRIVATE_BYTES = MLKEM_SEED_BYTES + 32
 
 
 @dataclass(frozen=True)
-class SealingPair:
-    """Both halves; `_raw` is the ML-KEM-768 seed, then the X25519 private key."""
-
-    _raw: bytes = field(repr=False)
-
-    @classmethod
-    def generate(cls) -> Self:
-        """Make a new pair."""
-        return cls(MLKEM768PrivateKey.generate().private_bytes_raw() + X25519PrivateKey.generate().private_bytes_raw())
+class SealingPair(Pair):
+    """A pair that outlives its process."""
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -53,26 +40,6 @@ class SealingPair:
                 file.flush()
                 os.fsync(file.fileno())
 
-    @property
-    def public(self) -> SealingPublic:
-        """The half that seals."""
-        mlkem, x25519 = self._keys()
-        return SealingPublic(mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw())
-
-    def open(self, sealed: bytes, *, purpose: str, row_id: str) -> Secret:
-        """Return what was sealed for exactly this purpose and row; raises UnavailableError otherwise."""
-        try:
-            return Secret(SUITE.decrypt(bytes(sealed), MLKEM768X25519PrivateKey(*self._keys()), info(purpose, row_id)))
-        except (InvalidTag, ValueError) as error:
-            raise UnavailableError(
-                "A protected value does not open with the sealing key of this server. Nothing was changed.",
-                next_step="Enter the value again, or restore the sealing key that belongs to this database.",
-            ) from error
-
     def derive(self, purpose: str) -> Secret:
         """Return 32 bytes that only this pair yields, for one purpose (HKDF-SHA256, RFC 5869)."""
         return Secret(HKDF(SHA256(), 32, salt=None, info=info(purpose, "")).derive(self._raw))
-
-    def _keys(self) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
-        seed, scalar = self._raw[:MLKEM_SEED_BYTES], self._raw[MLKEM_SEED_BYTES:]
-        return MLKEM768PrivateKey.from_seed_bytes(seed), X25519PrivateKey.from_private_bytes(scalar)

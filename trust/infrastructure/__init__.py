@@ -1,0 +1,1 @@
+"""Infrastructure configuration files: what new clients begin with, and the credentials in them."""
