@@ -1,4 +1,4 @@
-"""What a key is for: nine purposes, and everything that follows from a purpose, as one table."""
+"""What a key is for: ten purposes, and everything that follows from a purpose, as one table."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +14,7 @@ class Purpose(StrEnum):
     ROOT = "root"
     LEGACY_ROOT = "legacy-root"
     SERVER_TLS = "server-tls"
+    LEGACY_SERVER_TLS = "legacy-server-tls"
     MESSAGE_SIGNING = "message-signing"
     CLIENT_TLS_CA = "client-tls-ca"
     HUB_TLS = "hub-tls"
@@ -34,6 +35,8 @@ class StoreRule(StrEnum):
 class PurposeFacts:
     """`name_pattern` has the fields `fqdn` and `number`; `issuer` is None for what signs itself.
 
+    `holder_pattern` is the host name that an own key stands for, and that its certificate carries.
+
     `settings_key` is the word between the dots of `Keys.<key>.UseHSM`; `secures` names the connections (MIS-01).
     """
 
@@ -47,6 +50,11 @@ class PurposeFacts:
     duration_setting: str | None = None
     window_setting: str | None = None
     settings_key: str | None = None
+    holder_pattern: str = "{fqdn}"
+
+    def holder(self, fqdn: str) -> str:
+        """Return who holds a server's own key of this purpose."""
+        return self.holder_pattern.format(fqdn=fqdn)
 
     def name(self, fqdn: str, number: int | None = None) -> str:
         """Return the name of a key of this purpose; `number` counts the roots of a server (KEY-04)."""
@@ -81,6 +89,18 @@ PURPOSES: dict[Purpose, PurposeFacts] = {
         window_setting="pki_server_tls_key_renewal_window_hours",
         name_pattern="{fqdn}",
         secures="server to server, server to hub, internal clients to this server",
+    ),
+    Purpose.LEGACY_SERVER_TLS: PurposeFacts(
+        label="Server TLS key for Client 7.2",
+        spec=KeySpec.RSA_3072,
+        profile=profiles.SERVER_TLS,
+        store=StoreRule.LOCAL,
+        issuer=Purpose.LEGACY_ROOT,
+        duration_setting="pki_server_tls_key_duration_days",
+        window_setting="pki_server_tls_key_renewal_window_hours",
+        name_pattern="legacy.{fqdn}",
+        holder_pattern="legacy.{fqdn}",
+        secures="Client 7.2 to this server: it knows legacy-root only",
     ),
     Purpose.MESSAGE_SIGNING: PurposeFacts(
         label="Message-signing key",
@@ -154,3 +174,6 @@ PURPOSES: dict[Purpose, PurposeFacts] = {
 
 OWN_SUBORDINATES = (Purpose.SERVER_TLS, Purpose.MESSAGE_SIGNING, Purpose.CLIENT_TLS_CA)
 """What a server makes for itself below each new root (HSI-22)."""
+
+ROTATED = (*OWN_SUBORDINATES, Purpose.LEGACY_SERVER_TLS)
+"""What a server renews for itself; the last one stands below legacy-root, and only while protocol 314 is enabled."""

@@ -11,6 +11,7 @@
 | `softhsm` | makes real SoftHSM2 tokens and looks at them with pkcs11-tool |
 | `broker` | a real Valkey server |
 | `gateway` | starts real HSM gateways, with real TLS, on free ports; they can be killed, frozen and revived |
+| `listener` | a real listener with TLS on the test's database and keys, which can be killed and started |
 | `workers` | real workers and beats on the test's database and `broker`, which can be killed and started |
 """
 
@@ -32,6 +33,7 @@ pytest_plugins = [
     "tests.fixtures.browser",
     "tests.fixtures.gateway",
     "tests.fixtures.groups",
+    "tests.fixtures.listener",
     "tests.fixtures.longestfirst",
     "tests.fixtures.onlydatabase",
 ]

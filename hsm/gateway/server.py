@@ -1,10 +1,8 @@
 """gunicorn with this gateway's listeners, threads and application. One worker process holds all state."""
 
-import ctypes
 import errno
 import logging
 import os
-import resource
 import socket
 from typing import Any
 
@@ -22,6 +20,7 @@ from hsm.gateway.operations import Operations
 from hsm.gateway.pins import Pins
 from hsm.gateway.slots import Slots
 from hsm.gateway.worker import GatewayWorker
+from serving.process import keep_memory_private
 
 log = logging.getLogger("keystead.gateway")
 
@@ -33,7 +32,6 @@ BACKLOG = 512
 # The console has a circuit breaker for each connection. Here a short pause is enough to keep a failing module from
 # being started over and over, and a device that is back is seen at once.
 PAUSE_S = 1.0
-PR_SET_DUMPABLE = 4  # linux/prctl.h
 
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -149,8 +147,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 def _start_alone(_server: object, _worker: object) -> None:
     """In the worker process: no core dump and no debugger, for PINs pass through its memory."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    keep_memory_private()
     pool.breaker = Breaker(pause_s=lambda _failures: PAUSE_S)
 
 

@@ -1,0 +1,11 @@
+"""The listeners: gunicorn's entry point for machines (EST, registration). `console.wsgi` is the one for people."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+from trust.listening.gate import Gate
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.listener_settings")
+
+application = Gate(get_wsgi_application())

@@ -1,0 +1,37 @@
+"""gunicorn's worker of the listeners: it notes how long a connection with a request waited for a thread."""
+
+import threading
+import time
+from typing import Any
+
+from serving.worker import OpenWorker
+
+
+class Load(threading.local):
+    """What the gate asks about the request of this thread. Outside of gunicorn nothing ever waits or stops."""
+
+    waited_s: float = 0.0
+    is_stopping: bool = False
+
+
+load = Load()
+
+
+class ListenerWorker(OpenWorker):
+    """One process."""
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Note when there was something to read."""
+        conn.ready_at = time.monotonic()
+        super().enqueue_req(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Tell the gate what it needs to know, then handle the request."""
+        load.waited_s = conn.started_at - conn.ready_at
+        load.is_stopping = not self.alive
+        return super().handle_request(req, conn)
+
+    def handle(self, conn: Any) -> Any:
+        """Note when a thread took the connection up: a slow client is no sign of a full listener."""
+        conn.started_at = time.monotonic()
+        return super().handle(conn)
