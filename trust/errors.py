@@ -1,6 +1,6 @@
 """What this app raises, besides the errors of console.lib, of the keys and of the wire."""
 
-from console.lib.errors import NotFoundError, RefusedError, UnavailableError
+from console.lib.errors import ConflictError, NotFoundError, RefusedError, UnavailableError
 
 # Clients
 
@@ -24,7 +24,18 @@ class NoSigningKeyError(UnavailableError):
 
 
 class UnidentifiedError(RefusedError):
-    """Nothing in the request says who asks: no certificate, no proof, no credential, or a wrong one."""
+    """Nothing in the request says who asks: no certificate, no proof, no credential, or a wrong one.
+
+    `is_told` is False for a wrong credential that was written down a moment ago.
+    """
+
+    def __init__(self, message: str, *, code: str, is_told: bool = True) -> None:
+        super().__init__(message, code=code)
+        self.is_told = is_told
+
+
+class OvertakenError(ConflictError):
+    """Another request was quicker; what holds now has to be looked at again. Nothing was stored."""
 
 
 class WaitsError(RefusedError):
@@ -37,3 +48,18 @@ class TooManyGuessesError(UnavailableError):
     def __init__(self, message: str, *, retry_after_s: int) -> None:
         super().__init__(message, code="too-many-guesses")
         self.retry_after_s = retry_after_s
+
+
+# Infrastructure configuration files
+
+
+class CredentialNotFoundError(NotFoundError):
+    """No such enrolment credential."""
+
+
+class InitFileNotFoundError(NotFoundError):
+    """No such download."""
+
+
+class InitFileNotMadeError(UnavailableError):
+    """A keystead-init.dat could not be made: nothing was handed out."""

@@ -1,0 +1,74 @@
+"""Known clients that ask for a certificate and cannot prove their last key, and the permission to do without (once)."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from console.activity import log
+from console.activity.models import Outcome
+from console.lib import clock
+from console.lib.actor import Actor
+from console.lib.digest import timestamp
+from console.lib.errors import ConflictError, InvalidError
+from trust.actions import Action
+from trust.models.clients import Client, ClientState, PendingEnrolment
+
+MOST_WAITING = 10
+"""For one client: who has a valid credential could otherwise fill the page with keys."""
+LONGEST_HOURS = 24 * 7
+
+
+@transaction.atomic
+def wait(client_id: UUID, spki_fingerprint: str, credential_id: UUID, address: str, now: datetime) -> None:
+    """Write down that a key waits for its certificate; the first time it is in the activity log, too."""
+    client = Client.objects.select_for_update().get(pk=client_id)
+    again = PendingEnrolment.objects.filter(client=client, spki_fingerprint=spki_fingerprint)
+    if again.update(last_at=now, tries=F("tries") + 1, address=address, credential_id=credential_id):
+        return
+    if PendingEnrolment.objects.filter(client=client).count() >= MOST_WAITING:
+        return
+    PendingEnrolment.objects.create(
+        client=client,
+        spki_fingerprint=spki_fingerprint,
+        credential_id=credential_id,
+        address=address,
+        first_at=now,
+        last_at=now,
+    )
+    details = {"key": spki_fingerprint, "address": address, "credential": str(credential_id)}
+    log.append(
+        Action.ENROLMENT_WAITS,
+        client.subject,
+        actor=Actor.system("listener"),
+        outcome=Outcome.REQUESTED,
+        details=details,
+    )
+
+
+@transaction.atomic
+def allow_once(client: Client, *, actor: Actor, hours: int = 24) -> datetime:
+    """Let the client enrol once without proof of its last key, with a valid credential; return until when.
+
+    Raises InvalidError for a time that is no choice, ConflictError for a client that is revoked or was never
+    authenticated.
+    """
+    if not 1 <= hours <= LONGEST_HOURS:
+        raise InvalidError(f"Choose 1 to {LONGEST_HOURS} hours. Nothing was changed.", field="hours")
+    until = clock.now() + timedelta(hours=hours)
+    rows = Client.objects.filter(pk=client.pk, state=ClientState.ACTIVE, authenticated=True)
+    if not rows.update(reenrol_until=until):
+        raise ConflictError(f"{client.name} is revoked or never enrolled, so nothing was allowed.")
+    client.reenrol_until = until
+    log.append(Action.REENROLMENT_ALLOWED, client.subject, actor=actor, details={"until": timestamp(until)})
+    return until
+
+
+@transaction.atomic
+def withdraw_permission(client: Client, *, actor: Actor) -> None:
+    """Take the permission back; raises ConflictError when there is none (any more)."""
+    if not Client.objects.filter(pk=client.pk, reenrol_until__isnull=False).update(reenrol_until=None):
+        raise ConflictError(f"{client.name} has no permission to enrol again, or has just used it.")
+    client.reenrol_until = None
+    log.append(Action.REENROLMENT_WITHDRAWN, client.subject, actor=actor)
