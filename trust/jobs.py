@@ -26,6 +26,10 @@ SIGN_DOCUMENTS = register(
         cancellable=False,
     )
 )
+BATCH = register_periodic(
+    housekeeping(name="trust.batch", label="Record client certificates in the activity log", task="trust.batch"),
+    every_s=10,
+)
 
 # Questions and counts
 SIGN_QUESTION = register(
@@ -40,5 +44,26 @@ SIGN_QUESTION = register(
 )
 COUNT = register_periodic(
     housekeeping(name="trust.count", label="Count clients", task="trust.count"),
+    every_s=60,
+)
+
+# Infrastructure configuration files
+MAKE_INIT_FILE = register(
+    JobKind(
+        name="trust.make-init-file",
+        label="Make keystead-init.dat",
+        task="trust.make_init_file",
+        time_limit_s=TIME_LIMIT_S,
+        lease_s=LEASE_S,
+        # Somebody waits for ten minutes: a fault is told at once, a lost worker makes room for one more attempt.
+        on_lost=OnLost.RETRY,
+        max_attempts=2,
+        cancellable=False,
+    )
+)
+TIDY_CREDENTIALS = register_periodic(
+    housekeeping(
+        name="trust.tidy-credentials", label="Look after enrolment credentials", task="trust.tidy_credentials"
+    ),
     every_s=60,
 )

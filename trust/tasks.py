@@ -1,11 +1,17 @@
 """Celery tasks of this app: each does the work of one job through one domain call."""
 
+from console.activity import annexes
 from console.jobs.running import Run, job_task
+from console.lib import clock
 from console.servers.current import current
-from trust import jobs
+from trust import batches, jobs
 from trust.clients import counting
+from trust.infrastructure import credentials, files, making
 from trust.publishing import publishing
 from trust.questions import signing
+
+# Verify runs in the worker.
+annexes.register("client certificates", batches.findings)
 
 
 @job_task(jobs.PUBLISH)
@@ -22,6 +28,13 @@ def sign_documents(run: Run) -> str:
     return f"Signed: {signed}." if signed else "Every document is up to date."
 
 
+@job_task(jobs.BATCH)
+def batch(run: Run) -> str:
+    """Write the certificates that were issued since into the activity log."""
+    made, certificates = batches.close_all(current(), actor=run.actor)
+    return f"{certificates:,} certificates recorded in {made} batches." if made else "No new certificate."
+
+
 @job_task(jobs.SIGN_QUESTION)
 def sign_question(run: Run) -> str:
     """Sign the question that was asked; clients get it as they register."""
@@ -33,3 +46,17 @@ def sign_question(run: Run) -> str:
 def count(_run: Run) -> str:
     """Count clients."""
     return f"{counting.count(current()):,} clients."
+
+
+@job_task(jobs.MAKE_INIT_FILE)
+def make_init_file(run: Run) -> str:
+    """Make the infrastructure configuration file that somebody waits for."""
+    return making.make(run.job.subject_id, actor=run.actor)
+
+
+@job_task(jobs.TIDY_CREDENTIALS)
+def tidy_credentials(_run: Run) -> str:
+    """Delete files that nobody fetched, and write down which credentials are used up."""
+    now = clock.now()
+    late, used_up = files.expire(now), credentials.note_exhausted(current(), now)
+    return f"{late} files were not fetched, {used_up} credentials are used up."

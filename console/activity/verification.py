@@ -1,8 +1,8 @@
 """Verify the activity log, docs/design.md §6.
 
 Any change up to the last signed head is found, the first bad entry named. Newer entries are chained only, and the
-report says how many. Everything is read in parts, so that a log of millions of entries needs no more memory than one
-of hundreds.
+report says how many. Rows of other apps that an entry stands for are checked by them (`annexes`). Everything is read in
+parts, so that a log of millions of entries needs no more memory than one of hundreds.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
-from console.activity import chain, headfile, heads, triggers
+from console.activity import annexes, chain, headfile, heads, triggers
 from console.activity.evidence import Evidence, Proof, Tally
 from console.activity.models import Entry, Head, SignedHead
 from console.lib import clock, durations
@@ -93,6 +93,7 @@ def verify(trusted: set[bytes], progress: Progress = lambda _done, _total: None)
     report.weaknesses = [*_weaknesses(evidence, trusted), *_edited_hints(walk.edited_hints), *_missing_triggers()]
     if bad is None:
         report.weaknesses += _unsigned(report.proven_to)
+    report.weaknesses += annexes.findings()
     return report
 
 

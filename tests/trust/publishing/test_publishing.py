@@ -15,7 +15,7 @@ from keys.models.subordinate import Subordinate
 from keys.profiles import MESSAGE_SIGNING_EKU
 from keys.purposes import Purpose
 from settings_store import store
-from settings_store.models import Scope, ValueType
+from settings_store.models import Scope
 from tests.keys.conftest import ALICE
 from tests.keys.test_revocation import plan
 from trust import anchors
@@ -117,7 +117,7 @@ def test_a_changed_setting_and_a_new_message_key_are_published(
 ) -> None:
     make_root()
     first = publish(server, run_jobs)
-    store.add("TLSMode", "0", scope=Scope.GLOBAL, value_type=ValueType.NUMERIC, actor=ALICE)
+    store.change("TLSMode", "0", scope=Scope.GLOBAL, seen="default", actor=ALICE)
     second = publish(server, run_jobs)
     assert opened(second.settings, Settings).settings["TLSMode"] == 0
     before = Subordinate.objects.active(server).get(purpose=Purpose.MESSAGE_SIGNING)
