@@ -67,3 +67,23 @@ TIDY_CREDENTIALS = register_periodic(
     ),
     every_s=60,
 )
+
+# Revocation of clients
+SIGN_CLIENT_CRL = register(
+    device_work(
+        name="trust.sign-client-crl",
+        label="Sign revocation lists of client certificates",
+        task="trust.sign_client_crl",
+        retry_delays_s=RETRY_DELAYS_S,
+        retry_by_hand=True,
+        cancellable=False,
+    )
+)
+LOOK_AT_CLIENT_CRLS = register_periodic(
+    housekeeping(
+        name="trust.look-at-client-crls",
+        label="Look for revocation lists that are due",
+        task="trust.look_at_client_crls",
+    ),
+    every_s=300,
+)

@@ -5,7 +5,7 @@ from console.jobs.running import Run, job_task
 from console.lib import clock
 from console.servers.current import current
 from trust import batches, jobs
-from trust.clients import counting
+from trust.clients import counting, crls
 from trust.infrastructure import credentials, files, making
 from trust.publishing import publishing
 from trust.questions import signing
@@ -60,3 +60,16 @@ def tidy_credentials(_run: Run) -> str:
     now = clock.now()
     late, used_up = files.expire(now), credentials.note_exhausted(current(), now)
     return f"{late} files were not fetched, {used_up} credentials are used up."
+
+
+@job_task(jobs.SIGN_CLIENT_CRL)
+def sign_client_crl(run: Run) -> str:
+    """Sign the revocation lists of client certificates that are due."""
+    made = crls.sign_due(current(), actor=run.actor)
+    return f"{made} revocation lists signed." if made else "Every revocation list is up to date."
+
+
+@job_task(jobs.LOOK_AT_CLIENT_CRLS)
+def look_at_client_crls(_run: Run) -> str:
+    """Queue the signing of revocation lists that are due."""
+    return crls.start_due(current())
