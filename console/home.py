@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from django.http import HttpRequest
 
+from console.lib.capability import Capability
+
 
 class Mark(StrEnum):
     """How a panel stands; each has an icon and a word beside its colour."""
@@ -57,17 +59,22 @@ class Step:
 
 @dataclass
 class _Registry:
-    panels: list[tuple[int, Callable[[HttpRequest], Panel | None]]] = field(default_factory=list)
+    panels: list[tuple[int, Callable[[HttpRequest], Panel | None], Capability]] = field(default_factory=list)
     steps: list[tuple[int, Callable[[HttpRequest], Step]]] = field(default_factory=list)
 
 
 _registry = _Registry()
 
 
-def register_panel(order: int, builder: Callable[[HttpRequest], Panel | None]) -> None:
-    """Add a panel; lower orders come first. A builder reads the database only, and returns None for no panel."""
-    if (order, builder) not in _registry.panels:
-        _registry.panels.append((order, builder))
+def register_panel(
+    order: int, builder: Callable[[HttpRequest], Panel | None], capability: Capability = Capability.READ
+) -> None:
+    """Add a panel for whoever has the capability; lower orders come first.
+
+    A builder reads the database only, and returns None for no panel.
+    """
+    if (order, builder, capability) not in _registry.panels:
+        _registry.panels.append((order, builder, capability))
 
 
 def register_step(order: int, builder: Callable[[HttpRequest], Step]) -> None:
@@ -77,8 +84,10 @@ def register_step(order: int, builder: Callable[[HttpRequest], Step]) -> None:
 
 
 def panels(request: HttpRequest) -> list[Panel]:
-    """Build every panel for a user who may read."""
-    found = [builder(request) for _, builder in sorted(_registry.panels, key=lambda item: item[0])]
+    """Build every panel that the user may see."""
+    user = request.user
+    ordered = sorted(_registry.panels, key=lambda item: item[0])
+    found = [builder(request) for _, builder, needed in ordered if user.is_authenticated and user.may(needed)]
     return [panel for panel in found if panel is not None]
 
 

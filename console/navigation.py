@@ -48,6 +48,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("Home", "home", "console:home", Capability.SIGNED_IN),
             Entry("Background Jobs", "activity", "jobs:list"),
+            Entry("Questions", "message-circle", "trust:questions", Capability.SEE_QUESTIONS),
         ),
     ),
     (
@@ -71,6 +72,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                     Entry("Backups", "", "keys:backups"),
                 ),
             ),
+            Entry("Infrastructure", "file-download", "trust:infrastructure"),
         ),
     ),
     (

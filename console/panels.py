@@ -36,13 +36,6 @@ def server(_request: HttpRequest) -> Panel:
     return Panel("server", "This server", "server-2", Mark.OK, here.fqdn, lines)
 
 
-def clients(_request: HttpRequest) -> Panel:
-    """Show what is true until clients can register (NAV-06)."""
-    lines = (Fact("Connected now", "0"),)
-    summary = "No client is connected. Registration of clients comes with a later version."
-    return Panel("clients", "Clients", "devices", Mark.IDLE, summary, lines)
-
-
 def key_store(_request: HttpRequest) -> Panel:
     """Show what encrypts `pki.db`."""
     row = KeyStore.objects.filter(server=current()).first()
@@ -174,8 +167,8 @@ def first_verification(_request: HttpRequest) -> Step:
 
 def register() -> None:
     """Fill Home's registry; called once at start-up."""
-    # The keys app adds the root keys at 20 and the last backup at 60.
-    for order, builder in ((0, server), (10, clients), (30, hsm), (35, key_store), (40, jobs), (50, log)):
+    # The app trust adds the clients at 10, the keys app the root keys at 20 and the last backup at 60.
+    for order, builder in ((0, server), (30, hsm), (35, key_store), (40, jobs), (50, log)):
         register_panel(order, builder)
     for order, step in enumerate((hsm_integration, first_backup, second_administrator, first_verification)):
         register_step(10 * order, step)

@@ -33,12 +33,15 @@ BUNDLES_SHOWN = 10
 def home(request: HttpRequest) -> HttpResponse:
     """Show Environment Status to who may read, and to everybody else what they can do."""
     user = _user(request)
+    panels = registry.panels(request)
+    may_ask = user.may(Capability.ASK_QUESTIONS)
     if not user.may(Capability.READ):
         mine = sections.sections(user, viewer=user) if sees_a_group(user) else []
-        return render(request, "home/no_role.html", {"sections": mine})
+        template = "home/some.html" if panels else "home/no_role.html"
+        return render(request, template, {"sections": mine, "panels": panels, "may_ask": may_ask})
     steps = registry.steps(request)
-    context = {"panels": registry.panels(request), "steps": steps, "steps_done": sum(step.done for step in steps)}
-    return render(request, "home/home.html", context)
+    done = sum(step.done for step in steps)
+    return render(request, "home/home.html", {"panels": panels, "steps": steps, "steps_done": done, "may_ask": may_ask})
 
 
 @access(Capability.PUBLIC)

@@ -9,8 +9,12 @@ class TrustConfig(AppConfig):
 
     def ready(self) -> None:
         """Say which pages show clients."""
+        from console import home as console_home
         from console import links
+        from console.lib.capability import Capability
+        from trust import home
 
         links.register("client", "trust:client")
         links.register("enrolment-credential", "trust:credential")
         links.register("question", "trust:question")
+        console_home.register_panel(10, home.clients, Capability.SEE_QUESTIONS)

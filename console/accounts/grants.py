@@ -33,8 +33,8 @@ ROLE_DESCRIPTIONS = {
 
 GRANTS = {
     RoleKey.ADMINISTRATOR: frozenset(Capability),
-    RoleKey.AUDITOR: SIGNED_IN | {Capability.READ},
-    RoleKey.QUESTION_USER: SIGNED_IN | {Capability.ASK_QUESTIONS},
+    RoleKey.AUDITOR: SIGNED_IN | {Capability.READ, Capability.SEE_QUESTIONS},
+    RoleKey.QUESTION_USER: SIGNED_IN | {Capability.ASK_QUESTIONS, Capability.SEE_QUESTIONS},
 }
 
 

@@ -16,4 +16,5 @@ class Capability(StrEnum):
     MANAGE_JOBS = "manage background jobs"
     MANAGE_CLIENTS = "manage clients and how they enrol"
     ASK_QUESTIONS = "ask clients questions"
+    SEE_QUESTIONS = "see questions to clients"
     BACK_UP = "back up"
