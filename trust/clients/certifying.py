@@ -115,6 +115,7 @@ def _client(order: Order, until: datetime) -> Client:
         name=order.request.name,
         authenticated=True,
         protocol=Protocol.P315,
+        using_tls=True,  # enrolment is over TLS; what it registers with is not known before it does
         address=order.address,
         created_at=order.now,
         root_id=order.rules.root_id,

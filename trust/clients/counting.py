@@ -22,11 +22,10 @@ from django.db.models import Exists, OuterRef, Q
 from console.lib import clock
 from console.servers.models import Server
 from keys.models.root import Root
+from trust.clients.status import CONNECTED
 from trust.models.clients import NEVER, Client, ClientState, PendingEnrolment, RegistrationChange, RootSet
 from trust.models.counts import Adoption, Count
 
-CONNECTED = timedelta(minutes=7)
-"""A client that is there registers every 30 to 90 s, and the row says so at most five minutes and a second later."""
 SEEN_TODAY = timedelta(hours=24)
 ROOT, HOLDING = "root.", "holding."
 COUNTED = Q(state=ClientState.ACTIVE)
