@@ -68,8 +68,9 @@ VERIFY_KEYS = register(
         name="keys.verify",
         label="Verify keys",
         task="keys.verify",
-        time_limit_s=TIME_LIMIT_S,
-        lease_s=LEASE_S,
+        # It waits for the answer of a client, which may take as long as the pause between two registrations.
+        time_limit_s=TIME_LIMIT_S + 150,
+        lease_s=LEASE_S + 150,
         on_lost=OnLost.FAIL,
     )
 )

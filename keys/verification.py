@@ -1,6 +1,6 @@
-"""Verify what the keys of a server can prove today (the guided page's Verify, walkthrough 10). Worker only.
+"""Verify what the keys of a server can prove (the guided page's Verify, walkthrough 10). Worker only.
 
-What needs clients, hubs or a peer server is named as coming with them, never shown as passed.
+First each key is used, and each chain followed; then others show that they trust these keys (`keys.proofs`).
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from console.activity.models import Outcome
 from console.lib import clock
 from console.lib.actor import Actor
 from console.servers.models import Server
-from keys import directive, goodkey, saga, signing, stores
+from keys import directive, goodkey, proofs, rotation, saga, signing, stores
 from keys.actions import Action
 from keys.models.keypair import KeyPair
 from keys.models.root import Root, RootState
@@ -34,39 +34,37 @@ CHALLENGE = b"keystead verification challenge\n"
 
 @dataclass(frozen=True)
 class Line:
-    """One check. `later`: it comes with a part of the platform that is not there yet, and says nothing today."""
+    """One check."""
 
     name: str
     ok: bool
     detail: str
     code: str = ""
     next_step: str = ""
-    later: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the line for a job's result."""
         return asdict(self)
 
 
-COMING = (
-    Line("Clients connected", ok=True, later=True, detail="Comes with clients: each proves that it trusts a root."),
-    Line("A question answered", ok=True, later=True, detail="Comes with clients: they verify the message signature."),
-)
-
-
 def run(server: Server, *, actor: Actor, progress: Progress) -> list[Line]:
     """Run every check and return its line; a failed one does not keep the others. The result is recorded."""
-    checks = list(_checks(server))
+    own, others = list(_checks(server)), proofs.every()
+    total = len(own) + len(others)
     lines: list[Line] = []
-    for done, (name, check) in enumerate(checks):
-        progress(done, len(checks), name)
+    for name, check in own:
+        progress(len(lines), total, name)
         lines.append(_line(name, check))
+    for proof in others:
+        progress(len(lines), total, proof.name)
+        say = partial(progress, len(lines), total)
+        lines.append(_line(proof.name, partial(proof.prove, server, actor=actor, progress=say)))
     failed = [line.name for line in lines if not line.ok]
     with transaction.atomic():
         outcome = Outcome.FAILED if failed else Outcome.SUCCEEDED
         details = {"checks": len(lines), "failed": failed}
         log.append(Action.VERIFIED, server.subject, actor=actor, outcome=outcome, details=details)
-    return [*lines, *COMING]
+    return lines
 
 
 class _FailedError(Exception):
@@ -88,7 +86,7 @@ def _checks(server: Server) -> Iterator[tuple[str, Callable[[], str]]]:
     for root in roots:
         yield f"Chain of {root.name}", partial(_self_signed, root)
         yield f"Private key of {root.name}", partial(_signs, root)
-    for purpose in OWN_SUBORDINATES:
+    for purpose in rotation.wanted(server) or OWN_SUBORDINATES:
         label = PURPOSES[purpose].label
         key = keys.get(purpose)
         yield f"Chain of the {label}", partial(_chain, key)
