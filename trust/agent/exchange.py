@@ -1,0 +1,108 @@
+"""Requests to the server in turn, and what its answers mean."""
+
+import msgspec
+
+from trust.agent.client import Client
+from trust.agent.errors import CertificateRefusedError, HandshakeError, RefusedError, UnreachableError
+from trust.agent.est import NONCE
+from trust.agent.transport import Door, Reply, Request, Tls
+from trust.wire.errors import WireError
+from trust.wire.initfile import Address
+from trust.wire.messages import Nonce, Refusal
+
+MOST_BREAKS = 3
+PORT, PLAIN_PORT = 17472, 17473
+
+
+def servers(client: Client) -> tuple[Address, ...]:
+    """Return the servers to try: those of ServerNameList if it is set, else those of the infrastructure file."""
+    known = {address.name: address for address in client.state.servers}
+    names = client.directory.settings.text("ServerNameList").replace(",", " ").split()
+    return tuple(known.get(name, Address(name, PORT, PLAIN_PORT)) for name in names) or client.state.servers
+
+
+def door(client: Client, *, certificate: bool = False) -> Door:
+    """Return the door with TLS; with `certificate` the client shows its own."""
+    server = _server(client)
+    identity, keys = client.state.identity, client.directory.keys
+    roots = tuple(client.state.roots.values())
+    if not (certificate and identity):
+        return _at(client, server, server.name, Tls(roots))
+    if not keys.certificate_path(identity.key).exists():
+        keys.certify(identity.key, (identity.certificate, *identity.chain))
+    shown = Tls(roots, keys.certificate_path(identity.key), keys.key_path(identity.key))
+    return _at(client, server, server.name, shown)
+
+
+def plain_door(client: Client) -> Door:
+    """Return the door without TLS."""
+    server = _server(client)
+    return _at(client, server, server.name, None)
+
+
+def legacy_door(client: Client, roots: tuple[bytes, ...]) -> Door:
+    """Return the door of protocol 314: another name by SNI; without roots the server stays a stranger."""
+    server = _server(client)
+    return _at(client, server, f"legacy.{server.name}", Tls(roots))
+
+
+def ask(client: Client, at: Door, request: Request) -> Reply:
+    """Return an answer of 2xx; raises RefusedError for every other and UnreachableError for none.
+
+    A connection that breaks after the certificate was shown may be a server that turned it down: in TLS 1.3 the alert
+    can be lost with the connection. If that happens three times in a row and the server answers without certificate,
+    it is CertificateRefusedError.
+    """
+    try:
+        reply = client.transport.send(at, request)
+    except HandshakeError:
+        raise
+    except UnreachableError as error:
+        if at.tls and at.tls.certificate and error.connected and _answers_without(client):
+            client.breaks += 1
+            if client.breaks >= MOST_BREAKS:
+                raise CertificateRefusedError("The connection breaks whenever the certificate is shown.") from error
+        raise
+    client.breaks = 0
+    if 200 <= reply.status < 300:
+        return reply
+    raise refused(reply)
+
+
+def refused(reply: Reply) -> RefusedError:
+    """Return the reason of an answer that is not 2xx: a Refusal in JSON, or a line of text (RFC 7030 §4.2.3)."""
+    try:
+        said = msgspec.json.decode(reply.body, type=Refusal)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        text = reply.body[:200].decode("utf-8", "replace").strip() if reply.content_type == "text/plain" else ""
+        said = Refusal(code=f"http-{reply.status}", message=text or f"HTTP {reply.status}")
+    wait_s = reply.retry_after_s if said.retry_after_s is None else said.retry_after_s
+    return RefusedError(
+        said.message, code=said.code, status=reply.status, retry_after_s=wait_s, counter=said.counter or 0
+    )
+
+
+def fresh_nonce(client: Client, at: Door) -> bytes:
+    """Return a nonce of the server, to be signed; raises as `ask`, and WireError for an answer that is none."""
+    try:
+        return msgspec.json.decode(ask(client, at, NONCE).body, type=Nonce).nonce
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise WireError("The answer holds no nonce.", code="bad-answer") from error
+
+
+def _answers_without(client: Client) -> bool:
+    try:
+        return client.transport.send(door(client), NONCE).status == 200
+    except UnreachableError:
+        return False
+
+
+def _server(client: Client) -> Address:
+    choice = servers(client)
+    return choice[client.server_index % len(choice)]
+
+
+def _at(client: Client, server: Address, name: str, tls: Tls | None) -> Door:
+    # `connect` stands in for the name service, as curl's --connect-to does; what the server must prove stays its name.
+    where = client.state.connect or server
+    return Door(where.name, where.plain_port if tls is None else where.port, name, tls)

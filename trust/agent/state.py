@@ -1,0 +1,106 @@
+"""What a client remembers: one file, `state.json`, 0600. Private keys stand beside it, never in it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from trust.anchors import Held
+from trust.wire.initfile import Address, Enrolment
+from trust.wire.messages import Answer
+
+
+class Way(StrEnum):
+    """How a certificate is asked for; each tells what the server judges the request by."""
+
+    FIRST = "first"  # the credential of the infrastructure configuration file
+    RENEWAL = "renewal"  # the certificate, in the handshake
+    PROOF = "proof"  # a signature of the last key over the server's nonce
+
+
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The certificate that counts: DER, what leads from it to a root, and the fingerprint of that root.
+
+    `key` names the file of the private key. `refused`: the server said that it does not take the certificate.
+    """
+
+    key: str
+    certificate: bytes
+    chain: tuple[bytes, ...]
+    root: str
+    certified_at: datetime
+    refused: bool = False
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request (PKCS#10, DER) that may have reached the server: until it is answered, the same one is sent again."""
+
+    key: str
+    der: bytes
+    way: Way
+
+
+class Sequences(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The highest sequence seen of each kind of document; `own_…` are those for this client alone."""
+
+    trust_list: int = 0
+    settings: int = 0
+    own_settings: int = 0
+    directive: int = 0
+    own_directive: int = 0
+    question: int = 0
+
+
+class Layers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings by where they come from; a later layer wins."""
+
+    preset: dict[str, int | str] = {}
+    general: dict[str, int | str] = {}
+    own: dict[str, int | str] = {}
+
+
+class State(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """`counter` is reserved ahead: no registration so far had a higher one.
+
+    `trust_list` is the payload of the newest trust list, `newest` the fingerprint of the root that signed it.
+    `say_anew`: what is held has changed, so that the next registration is a full one. `move_at` is when to ask
+    for a certificate below `newest`; `answers` wait to be sent. `clock_ahead_s` is how far
+    this machine's clock was ahead of the server's. `connect` is where every server is reached, if not by its own name.
+    `public_key` (DER), `tls_failures` and `tls_after` are those of protocol 314.
+    """
+
+    name: str
+    protocol: int
+    servers: tuple[Address, ...]
+    connect: Address | None = None
+    init_sha256: str = ""
+    made_at: datetime | None = None
+    credential: Enrolment | None = None
+    public_key: bytes = b""
+    roots: dict[str, bytes] = {}
+    revoked: tuple[str, ...] = ()
+    newest: str = ""
+    trust_list: bytes = b""
+    identity: Identity | None = None
+    request: Request | None = None
+    client_id: str = ""
+    counter: int = 0
+    sequences: Sequences = Sequences()
+    layers: Layers = Layers()
+    next_full: datetime | None = None
+    say_anew: bool = False
+    move_at: datetime | None = None
+    answers: tuple[Answer, ...] = ()
+    clock_ahead_s: float = 0.0
+    tls_failures: int = 0
+    tls_after: datetime | None = None
+
+    @property
+    def held(self) -> Held:
+        """The roots, as `trust.anchors` takes them."""
+        return Held(self.roots, frozenset(self.revoked))
+
+    def hold(self, held: Held) -> None:
+        """Take what `trust.anchors` decided."""
+        self.roots = dict(held.roots)
+        self.revoked = tuple(sorted(held.revoked))
