@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import msgspec
@@ -108,7 +108,14 @@ class Server:
         said = Settings(**self._header(sequence, audience), settings=settings)
         return self._say(Kind.SETTINGS, said)
 
-    def order(self, order: str, *, audience: str = "*", sequence: int = 1, trust_list: int = 0) -> Envelope:
+    def order(
+        self,
+        order: Literal["reset-trust", "re-enrol"],
+        *,
+        audience: str = "*",
+        sequence: int = 1,
+        trust_list: int = 0,
+    ) -> Envelope:
         said = Directive(**self._header(sequence, audience), order=order, trust_list=trust_list)
         return self._say(Kind.DIRECTIVE, said)
 
@@ -137,7 +144,7 @@ class Server:
         presented = self._handshake(door)
         if request.path in self.refuse:
             return self.refuse[request.path]
-        endpoints = {
+        endpoints: dict[str, Callable[[], Reply]] = {
             "cacerts": self._cacerts,
             "csrattrs": lambda: Reply(200, "application/csrattrs", base64.b64encode(self.csrattrs)),
             "nonce": self._nonce,
