@@ -42,6 +42,11 @@ class Credential(models.Model):
         return f"Enrolment credential {str(self.id)[:8]}"
 
     @property
+    def left(self) -> int:
+        """How many new names it may still enrol."""
+        return self.most_uses - self.uses
+
+    @property
     def subject(self) -> Subject:
         """The credential as the subject of an entry."""
         return Subject("enrolment-credential", str(self.id), str(self))
