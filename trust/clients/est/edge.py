@@ -44,6 +44,12 @@ def answers(method: str) -> Callable[[View], View]:
     def bind(view: View) -> View:
         @wraps(view)
         def answer(request: HttpRequest, *args: str) -> HttpResponse:
+            response = attempt(request, *args)
+            # strongSwan reads no answer without it.
+            response.headers["Content-Length"] = str(len(response.content))
+            return response
+
+        def attempt(request: HttpRequest, *args: str) -> HttpResponse:
             if request.method != method:
                 response = say(HTTPStatus.METHOD_NOT_ALLOWED, f"Only {method} is answered here.")
                 response.headers["Allow"] = method
