@@ -73,7 +73,7 @@ def tidy(directory: Directory, state: State, clock: Callable[[], datetime]) -> N
     state.next_full = None  # a start registers anew, and lets nothing wait that may wait until then
     if state.move_at:
         state.move_at = min(state.move_at, clock())
-    keys.keep_only({held.key for held in (state.identity, state.request) if held})
+    keys.keep_only({*state.doubtful, *(held.key for held in (state.identity, state.request) if held)})
     directory.settings.take(state.layers)
     directory.save(state)
 

@@ -19,7 +19,8 @@ COUNTERS_AHEAD = 100
 class Client:
     """`counter` is the last one used, `server_index` the server that is asked.
 
-    `breaks`: how often in a row a connection broke after the certificate had been shown.
+    `turn`: which of the ways to a certificate is tried. `breaks`: how often in a row a connection broke after the
+    certificate had been shown.
     """
 
     directory: Directory
@@ -31,6 +32,7 @@ class Client:
     counter: int = 0
     server_index: int = 0
     breaks: int = 0
+    turn: int = 0
     questions_failed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:

@@ -4,29 +4,19 @@ Whatever happens in between, the private key is on the disk before the request l
 before it leaves, and the same request is sent until it is answered: the server answers it with the same certificate.
 """
 
-from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
+import msgspec
 
-from trust import anchors
-from trust.agent import est, exchange, keys, request
+from trust.agent import certified, est, exchange, request
 from trust.agent.client import Client
 from trust.agent.errors import RefusedError
 from trust.agent.pkilog import Level
 from trust.agent.state import Identity, Request, Way
 from trust.agent.transport import Door, Reply
-from trust.wire import signatures
+from trust.agent.ways import Choice, choice
 from trust.wire.errors import WireError
 
-CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string
 NOT_WITH_THIS_CERTIFICATE = (401, 403)
-NOT_THIS_REQUEST = (400, 403, 404, 409, 413)
-
-
-def way(client: Client) -> Way:
-    """Return how a certificate can be asked for now."""
-    if client.state.identity is None:
-        return Way.FIRST
-    return Way.RENEWAL if client.counts(client.state.identity) else Way.PROOF
+MOST_DOUBTFUL = 4
 
 
 def enrol(client: Client) -> None:
@@ -35,64 +25,19 @@ def enrol(client: Client) -> None:
     Raises RefusedError (status 202: an administrator has to allow it first), UnreachableError, and WireError for an
     answer that does not hold.
     """
-    by = way(client)
-    at = exchange.door(client, certificate=by is Way.RENEWAL)
+    by = choice(client)
+    at = exchange.door(client, certificate=by.way is Way.RENEWAL)
     authorities = est.certificates(exchange.ask(client, at, est.CA_CERTIFICATES))
     wanted = _request(client, at, by)
-    client.log.key("certificate-requested", client.state.name, by)
+    client.log.key("certificate-requested", client.state.name, by.way)
+    reply = _send(client, at, wanted)
     try:
-        reply = _send(client, at, wanted)
-    except RefusedError as error:
-        _after_refusal(client, wanted, error)
-        raise
-    try:
-        identity = _certified(client, at, wanted, reply, authorities)
+        identity = certified.judge(client, at, wanted, reply, authorities)
     except WireError:
         client.state.request = None  # the same request would be answered with the same certificate
         client.save()
         raise
-    _keep(client, identity, by)
-
-
-def _request(client: Client, at: Door, by: Way) -> Request:
-    waiting = client.state.request
-    if waiting and waiting.way is by and waiting.der:
-        return waiting
-    store = client.directory.keys
-    name = waiting.key if waiting else store.make()
-    key = store.load(name)
-    if by is Way.FIRST and est.wants_another_key(est.attributes(exchange.ask(client, at, est.ATTRIBUTES))):
-        client.log.key("other-key-wanted", client.state.name, "this client makes EC P-256", Level.WARNING)
-    identity = client.state.identity
-    if by is Way.PROOF and identity:
-        nonce = exchange.fresh_nonce(client, at)
-        der = request.build(client.state.name, key, nonce=nonce, last_key=store.load(identity.key))
-    else:
-        der = request.build(client.state.name, key)
-    client.state.request = Request(name, der, by)
-    client.save()
-    return client.state.request
-
-
-def _send(client: Client, at: Door, wanted: Request) -> Reply:
-    renewal = wanted.way is Way.RENEWAL
-    sent = est.reenrol(wanted.der) if renewal else est.enrol(wanted.der, client.state.credential)
-    reply = exchange.ask(client, at, sent)
-    if reply.status == 202:  # RFC 7030 §4.2.3
-        raise RefusedError(
-            "An administrator has to allow this.", code="pending", status=202, retry_after_s=reply.retry_after_s
-        )
-    return reply
-
-
-def _after_refusal(client: Client, wanted: Request, error: RefusedError) -> None:
-    identity = client.state.identity
-    if wanted.way is Way.RENEWAL and identity and error.status in NOT_WITH_THIS_CERTIFICATE:
-        refuse(client)
-    elif error.status in NOT_THIS_REQUEST:
-        # The nonce of a proof may have grown old: the same key asks again with another.
-        client.state.request = Request(wanted.key, b"", wanted.way) if wanted.way is Way.PROOF else None
-        client.save()
+    _keep(client, identity, by.way)
 
 
 def refuse(client: Client) -> None:
@@ -100,49 +45,79 @@ def refuse(client: Client) -> None:
     identity = client.state.identity
     if identity and not identity.refused:
         client.log.key("certificate-refused", client.state.name, "asking by proof of the last key", Level.WARNING)
-        client.state.identity = Identity(
-            identity.key, identity.certificate, identity.chain, identity.root, identity.certified_at, refused=True
-        )
+        client.state.identity = msgspec.structs.replace(identity, refused=True)
         client.save()
 
 
-def _certified(client: Client, at: Door, wanted: Request, reply: Reply, authorities: tuple[bytes, ...]) -> Identity:
-    issued = est.certificates(reply)
-    spki = keys.spki(client.directory.keys.load(wanted.key))
-    mine = [der for der in issued if signatures.spki(signatures.certificate_of(der)) == spki]
-    if not mine or client.state.name not in _names(mine[0]):
-        raise WireError("The certificate is for another key or another name.", code="foreign-certificate")
-    if not anchors.leads_to((mine[0], *authorities), client.state.held, CLIENT_AUTH):
-        # The authorities may have changed between the two requests.
-        authorities = est.certificates(exchange.ask(client, at, est.CA_CERTIFICATES))
-    if not anchors.leads_to((mine[0], *authorities), client.state.held, CLIENT_AUTH):
-        raise WireError("The certificate does not lead to a root that is held.", code="foreign-certificate")
-    intermediate = _issuer(mine[0], authorities)
-    root = _issuer(intermediate, (*authorities, *client.state.roots.values()))
-    fingerprint = signatures.fingerprint(signatures.certificate_of(root))
-    return Identity(wanted.key, mine[0], (intermediate,), fingerprint, client.clock())
+def _request(client: Client, at: Door, by: Choice) -> Request:
+    waiting = client.state.request
+    if waiting and waiting.der and (waiting.way, waiting.last_key) == (by.way, by.last_key):
+        return waiting
+    store = client.directory.keys
+    if waiting and waiting.in_doubt:
+        _doubt(client, waiting.key)
+        waiting = None
+    name = waiting.key if waiting else store.make()
+    key = store.load(name)
+    if by.way is Way.FIRST and est.wants_another_key(est.attributes(exchange.ask(client, at, est.ATTRIBUTES))):
+        client.log.key("other-key-wanted", client.state.name, "this client makes EC P-256", Level.WARNING)
+    if by.way is Way.PROOF:
+        nonce = exchange.fresh_nonce(client, at)
+        der = request.build(client.state.name, key, nonce=nonce, last_key=store.load(by.last_key))
+    else:
+        der = request.build(client.state.name, key)
+    return _remember(client, Request(name, der, by.way, by.last_key))
+
+
+def _send(client: Client, at: Door, wanted: Request) -> Reply:
+    renewal = wanted.way is Way.RENEWAL
+    sent = est.reenrol(wanted.der) if renewal else est.enrol(wanted.der, client.state.credential)
+    _remember(client, msgspec.structs.replace(wanted, in_doubt=True))
+    try:
+        reply = exchange.ask(client, at, sent)
+    except RefusedError as error:
+        if error.status < 500:
+            _after_refusal(client, wanted, error.status)
+        raise
+    if reply.status == 202:  # RFC 7030 §4.2.3
+        _after_refusal(client, wanted, reply.status)
+        message = "An administrator has to allow this."
+        raise RefusedError(message, code="pending", status=reply.status, retry_after_s=reply.retry_after_s)
+    return reply
+
+
+def _after_refusal(client: Client, wanted: Request, status: int) -> None:
+    if wanted.way is Way.RENEWAL and status in NOT_WITH_THIS_CERTIFICATE:
+        refuse(client)
+        client.turn = 0
+    elif not wanted.in_doubt:
+        client.turn += 1
+    if wanted.in_doubt:
+        # An earlier answer may have been lost, and what it brought may not count any more: its key may still prove.
+        _doubt(client, wanted.key)
+        client.state.request = None
+    else:
+        # A pending request is sent again as it is. Any other is made anew: the nonce of a proof may have grown old.
+        client.state.request = msgspec.structs.replace(wanted, der=wanted.der if status == 202 else b"")
+    client.save()
+
+
+def _doubt(client: Client, key: str) -> None:
+    others = tuple(other for other in client.state.doubtful if other != key)
+    client.state.doubtful = (*others, key)[-MOST_DOUBTFUL:]
+
+
+def _remember(client: Client, wanted: Request) -> Request:
+    client.state.request = wanted
+    client.save()
+    return wanted
 
 
 def _keep(client: Client, identity: Identity, by: Way) -> None:
     client.directory.keys.certify(identity.key, (identity.certificate, *identity.chain))
-    client.state.identity, client.state.request, client.state.move_at = identity, None, None
+    state = client.state
+    state.identity, state.request, state.doubtful, state.move_at = identity, None, (), None
+    client.turn = 0
     client.save()
     client.directory.keys.keep_only({identity.key})
     client.log.key("enrolled", client.state.name, f"{by}, below root {identity.root[:16]}")
-
-
-def _issuer(der: bytes, among: tuple[bytes, ...]) -> bytes:
-    certificate = signatures.certificate_of(der)
-    for other in among:
-        if other != der and anchors.is_signed_by(certificate, signatures.certificate_of(other)):
-            return other
-    raise WireError("The server does not name the issuer of the certificate.", code="foreign-certificate")
-
-
-def _names(der: bytes) -> set[str]:
-    certificate = signatures.certificate_of(der)
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        return set()
-    return {name.lower() for name in found.get_values_for_type(x509.DNSName)}

@@ -33,11 +33,17 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A request (PKCS#10, DER) that may have reached the server: until it is answered, the same one is sent again."""
+    """A request (PKCS#10, DER) that may have reached the server: until it is answered, the same one is sent again.
+
+    `last_key` names the key that proves it. `in_doubt`: it was sent and no answer came, so that its key may have been
+    certified; the other keys of which that is known are `State.doubtful`.
+    """
 
     key: str
     der: bytes
     way: Way
+    last_key: str = ""
+    in_doubt: bool = False
 
 
 class Sequences(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +89,7 @@ class State(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     trust_list: bytes = b""
     identity: Identity | None = None
     request: Request | None = None
+    doubtful: tuple[str, ...] = ()
     client_id: str = ""
     counter: int = 0
     sequences: Sequences = Sequences()
