@@ -17,6 +17,7 @@ class Action(StrEnum):
     ROOT_DESTROYED = "keys.root.destroyed"
     SUBORDINATE_ROTATION_REQUESTED = "keys.subordinate.rotation-requested"
     SUBORDINATE_CREATED = "keys.subordinate.created"
+    SUBORDINATE_RETIRED = "keys.subordinate.retired"
     SUBORDINATE_DESTROYED = "keys.subordinate.destroyed"
     VALIDITY_RAISED = "keys.subordinate.validity-raised"
     LOG_KEY_CREATED = "keys.log-key.created"
@@ -43,6 +44,7 @@ LABELS: dict[str, str] = {
     Action.ROOT_DESTROYED: "Private key of a root destroyed",
     Action.SUBORDINATE_ROTATION_REQUESTED: "New subordinate keys requested",
     Action.SUBORDINATE_CREATED: "Subordinate key created",
+    Action.SUBORDINATE_RETIRED: "Subordinate key retired",
     Action.SUBORDINATE_DESTROYED: "Private key of a subordinate destroyed",
     Action.VALIDITY_RAISED: "Validity raised above the renewal window",
     Action.LOG_KEY_CREATED: "Key of the activity log created",

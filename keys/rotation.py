@@ -18,7 +18,7 @@ from keys import roots, validity
 from keys.actions import Action
 from keys.errors import RotationRefusedError
 from keys.jobs import LEASE_S, REMAKE_SUBORDINATES
-from keys.models.root import Root
+from keys.models.root import Root, RootKind
 from keys.models.subordinate import Subordinate, SubordinateState
 from keys.purposes import OWN_SUBORDINATES, PURPOSES, Purpose
 from settings_store import values
@@ -55,22 +55,35 @@ def interval(purpose: Purpose, server: Server) -> Interval:
     return Interval(days, window_hours)
 
 
-def reason(key: Subordinate | None, newest: Root, window_hours: int, now: datetime) -> str:
-    """Return why a new key is due, for the log and the page; empty when the present one goes on."""
+def reason(key: Subordinate | None, signer: Root, window_hours: int, now: datetime) -> str:
+    """Return why a new key below `signer` is due, for the log and the page; empty when the present one goes on."""
     if key is None or key.not_before is None or key.not_after is None:
         return "there is none"
-    if key.root_id != newest.pk:
-        return f"{newest.short_name} is the newest root"
+    if key.root_id != signer.pk:
+        return f"{signer.short_name} is the newest root"
     if validity.renewal_due(key.not_before, key.not_after, window_hours, now):
         return "its renewal window has begun"
     return ""
 
 
-def due(server: Server, now: datetime) -> dict[Purpose, str]:
-    """Return the purposes of this server's own keys that are due, with the reason; nothing without an active root."""
+def wanted(server: Server) -> dict[Purpose, Root]:
+    """Return the own keys that this server is to have by the settings of now, each with the root that signs it.
+
+    Nothing without an active root. The key below legacy-root serves Client 7.2 alone, so it is made and renewed only
+    while protocol 314 is enabled.
+    """
     newest = roots.newest(server)
     if newest is None:
         return {}
+    signers = dict.fromkeys(OWN_SUBORDINATES, newest)
+    legacy = Root.objects.active(server).filter(kind=RootKind.LEGACY).select_related("server", "binding").first()
+    if legacy is not None and values.flag("enable_protocol_314_flag", server=server):
+        signers[Purpose.LEGACY_SERVER_TLS] = legacy
+    return signers
+
+
+def due(server: Server, now: datetime) -> dict[Purpose, str]:
+    """Return the purposes of this server's own keys that are due, with the reason; nothing without an active root."""
     active = {key.purpose: key for key in Subordinate.objects.active(server)}
     left_open = set(
         Subordinate.objects.filter(
@@ -78,17 +91,21 @@ def due(server: Server, now: datetime) -> dict[Purpose, str]:
         ).values_list("purpose", flat=True)
     )
     reasons = {
-        purpose: reason(active.get(purpose), newest, interval(purpose, server).window_hours, now)
+        purpose: reason(active.get(purpose), signer, interval(purpose, server).window_hours, now)
         or ("an earlier attempt was left open" if purpose in left_open else "")
-        for purpose in OWN_SUBORDINATES
+        for purpose, signer in wanted(server).items()
     }
     return {purpose: why for purpose, why in reasons.items() if why}
 
 
 @transaction.atomic
 def start_due(server: Server) -> Job | None:
-    """Queue the renewal of what is due (ROT-01, MIS-12), unless a job is at it or has just failed."""
+    """Queue the renewal of what is due (ROT-01, MIS-12), unless a job is at it or has just failed.
+
+    What is not to be there any more is retired.
+    """
     now = clock.now()
+    retire_unwanted(server)
     reasons = due(server, now)
     jobs = Job.objects.filter(server=server, kind_name=REMAKE_SUBORDINATES.name)
     resting = jobs.filter(state=State.FAILED, finished_at__gt=now - PAUSE_AFTER_FAILURE)
@@ -110,7 +127,7 @@ def start_due(server: Server) -> Job | None:
 def request(key: Subordinate, *, actor: Actor) -> Job:
     """Queue a new key in place of one that is in use, whatever its age (KEY-51); raises RotationRefusedError."""
     server = current()
-    if key.server_id != server.pk or key.purpose not in OWN_SUBORDINATES or key.state != "active":
+    if key.server_id != server.pk or key.purpose not in wanted(server) or key.state != "active":
         raise RotationRefusedError(
             f"{key.name} is not a key in use of this server, so it is not rotated here. Nothing was changed."
         )
@@ -131,3 +148,27 @@ def request(key: Subordinate, *, actor: Actor) -> Job:
         details={"job": str(job.id)},
     )
     return job
+
+
+@transaction.atomic
+def retire_unwanted(server: Server) -> int:
+    """Retire the key below legacy-root once protocol 314 is not enabled any more; return how many were retired.
+
+    As every retired key it is destroyed when its certificate has ended (`destruction.ripe`). It is not served from now
+    on, and not put to use again: enabling the protocol anew makes a new one.
+    """
+    if Purpose.LEGACY_SERVER_TLS in wanted(server):
+        return 0
+    now = clock.now()
+    retired = 0
+    for key in Subordinate.objects.active(server).filter(purpose=Purpose.LEGACY_SERVER_TLS):
+        moved = Subordinate.objects.filter(pk=key.pk, state=SubordinateState.ACTIVE)
+        if moved.update(state=SubordinateState.RETIRED, retired_at=now):
+            log.append(
+                Action.SUBORDINATE_RETIRED,
+                key.subject,
+                actor=Actor.system(),
+                details={"why": "protocol 314 is not enabled", "fingerprint": key.fingerprint},
+            )
+            retired += 1
+    return retired

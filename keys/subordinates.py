@@ -18,7 +18,7 @@ from console.lib.errors import RefusedError, UnavailableError
 from console.servers.models import Server
 from hsm.device.base import Device
 from hsm.device.errors import DeviceError, PinError
-from keys import issuance, pkirecord, roots, rotation, saga, stores
+from keys import issuance, pkirecord, rotation, saga, stores
 from keys.actions import Action
 from keys.creation import placement
 from keys.errors import CreationFailedError
@@ -39,8 +39,8 @@ def remake(
     One that fails does not keep the others. Raises the first fault at the end; UnavailableError when a later attempt
     may do what is left.
     """
-    newest = roots.newest(server)
-    if newest is None:
+    signers = rotation.wanted(server)
+    if not signers:
         raise RefusedError(f"{server.fqdn} has no active root key, so nothing below it can be signed.")
     wanted = _wanted(server, forced or {})
     made: list[Subordinate] = []
@@ -48,7 +48,7 @@ def remake(
     for done, (purpose, why) in enumerate(wanted.items()):
         progress(done, len(wanted), f"{PURPOSES[purpose].label}: {why}.")
         try:
-            made.append(_Making(server, newest, purpose, actor).run())
+            made.append(_Making(server, signers[purpose], purpose, actor).run())
         except saga.FAULTS as fault:
             faults.append(fault)
     _raise_faults(faults, len(made))
@@ -67,12 +67,14 @@ def claim(server: Server, job: Job) -> None:
 
 
 def _wanted(server: Server, forced: Mapping[Purpose, datetime]) -> dict[Purpose, str]:
-    wanted = rotation.due(server, clock.now())
-    for key in Subordinate.objects.active(server).filter(purpose__in=list(forced)):
+    due = rotation.due(server, clock.now())
+    # What is not to be there any more is not made anew, asked for or not.
+    allowed = [purpose for purpose in forced if purpose in rotation.wanted(server)]
+    for key in Subordinate.objects.active(server).filter(purpose__in=allowed):
         purpose = Purpose(key.purpose)
         if key.activated_at and key.activated_at < forced[purpose]:
-            wanted.setdefault(purpose, "asked for")
-    return wanted
+            due.setdefault(purpose, "asked for")
+    return due
 
 
 def _raise_faults(faults: list[saga.Fault], made: int) -> None:
@@ -97,6 +99,7 @@ class _Making:
     def __init__(self, server: Server, root: Root, purpose: Purpose, actor: Actor) -> None:
         self.server, self.root, self.purpose, self.actor = server, root, purpose, actor
         self.facts = PURPOSES[purpose]
+        self.holder = self.facts.holder(server.fqdn)
         self.interval = rotation.interval(purpose, server)
         self.key: Subordinate
 
@@ -114,7 +117,7 @@ class _Making:
 
     def _left_open(self) -> QuerySet[Subordinate]:
         """Return what earlier attempts left open. One job makes keys at a time, so nobody works on them."""
-        keys = Subordinate.objects.filter(server=self.server, purpose=self.purpose, holder=self.server.fqdn)
+        keys = Subordinate.objects.filter(server=self.server, purpose=self.purpose, holder=self.holder)
         return keys.filter(state__in=UNSETTLED).select_related("server", "binding", "root")
 
     @transaction.atomic
@@ -130,7 +133,7 @@ class _Making:
             server=self.server,
             root=self.root,
             purpose=self.purpose,
-            holder=self.server.fqdn,
+            holder=self.holder,
             name=f"{self.facts.label} of {self.server.fqdn}",
             key_id=secrets.token_bytes(KEY_ID_BYTES),
             attempt=1,
@@ -140,7 +143,7 @@ class _Making:
 
     def _finish(self, device: Device) -> None:
         del device  # the root signs, not the new key
-        names = (self.server.fqdn,) if self.facts.profile.dns_names is DnsNames.REQUIRED else ()
+        names = (self.holder,) if self.facts.profile.dns_names is DnsNames.REQUIRED else ()
         prepared = issuance.prepare(
             self.facts.profile,
             name=self.facts.name(self.server.fqdn),
@@ -169,7 +172,7 @@ class _Making:
         if not Root.objects.filter(pk=self.root.pk, state=RootState.ACTIVE).exists():
             raise UnavailableError(f"{self.root.name} is no longer active; the key is made below the next one.")
         now = clock.now()
-        old = Subordinate.objects.active(self.server).filter(purpose=self.purpose, holder=self.server.fqdn)
+        old = Subordinate.objects.active(self.server).filter(purpose=self.purpose, holder=self.holder)
         old.update(state=SubordinateState.RETIRED, retired_at=now)
         saga.write(
             self.key,

@@ -24,7 +24,7 @@ from keys.models.keypair import KeyPair
 from keys.models.root import Root
 from keys.models.statements import CrossCertificate
 from keys.models.subordinate import Subordinate, SubordinateState
-from keys.purposes import OWN_SUBORDINATES, PURPOSES, Purpose
+from keys.purposes import PURPOSES, ROTATED, Purpose
 from keys.standing import Standing
 from keys.validity import NEVER
 
@@ -104,7 +104,7 @@ def subordinate(request: HttpRequest, key_id: uuid.UUID) -> HttpResponse:
         "facts": PURPOSES[purpose],
         "interval": rotation.interval(purpose, key.server),
         "may_manage": may(request, Capability.MANAGE_KEYS),
-        "can_rotate": key.state == SubordinateState.ACTIVE and purpose in OWN_SUBORDINATES,
+        "can_rotate": key.state == SubordinateState.ACTIVE and purpose in ROTATED,
         **_history(key),
     }
     return render(request, "keys/subordinate.html", context)
