@@ -12,7 +12,9 @@ from console.supervisor.commands import (
     Run,
     beat_plan,
     broker_plan,
+    listener_plan,
     manage,
+    plain_listener_plan,
     web_plan,
     worker_environment,
     worker_plan,
@@ -86,6 +88,8 @@ def start(supervisor: Supervisor, run: Run, server_name: str) -> None:
     supervisor.wait_until(lambda: is_live(run), "web", within_s=180)
     supervisor.start(worker_plan(run, server_name))
     supervisor.start(beat_plan(run))
+    supervisor.start(listener_plan(run))
+    supervisor.start(plain_listener_plan(run))
     if daemon := gateway.plan(run):
         if making := gateway.certificate_plan(run):
             supervisor.run_once(making)

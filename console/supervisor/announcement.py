@@ -23,6 +23,9 @@ def announce(run: Run) -> None:
             f"An HSM gateway serves it at {found['address']} port {found['port']}, slot {found['slot']}; "
             f"the CA of its certificate is {found['ca_file']}"
         )
+    print(
+        f"Clients enrol at https://localhost:{run.ports['listener']} (python -m trust.agent; docs/client-protocol.md)"
+    )
     print(f"Logs are in {run.state.logs}. Ctrl-C stops everything.", flush=True)
 
 

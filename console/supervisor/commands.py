@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from console.supervisor import broker, softhsm
 from console.supervisor.child import Plan
 from console.supervisor.errors import SupervisorError
+from console.supervisor.ports import loopback_addresses
 from console.supervisor.state import State
 
 # Web first, so that nothing new is asked for; the broker last, so that the worker can still give its task back.
-STOP_ORDER = ("web", "beat", "worker", "gateway", "broker")
+STOP_ORDER = ("web", "listener", "listener-plain", "beat", "worker", "gateway", "broker")
 # Read once by their reader and of no use to the others.
 NOWHERE = os.devnull
 
@@ -65,8 +66,31 @@ def worker_environment(run: Run) -> dict[str, str]:
 
 
 def closed_environment(run: Run) -> dict[str, str]:
-    """Return the variables of a process that must not open anything: it is not even told where the key lies."""
-    return {**environment(run), "KEYSTEAD_SEALING_KEY_FILE": NOWHERE}
+    """Return the variables of a process that must not open anything: it is not even told where the keys lie."""
+    return {**environment(run), "KEYSTEAD_SEALING_KEY_FILE": NOWHERE, "KEYSTEAD_LISTENER_KEY_FILE": NOWHERE}
+
+
+def listener_environment(run: Run, *, name: str) -> dict[str, str]:
+    """Return the variables of a listener: its own pair at most, no pki.db, no broker, nothing that signs sessions."""
+    variables = {
+        **closed_environment(run),
+        "DJANGO_SETTINGS_MODULE": "console.listener_settings",
+        "KEYSTEAD_LISTENER_BIND": bind_address(run.ports[name]),
+        "KEYSTEAD_PKI_DB": NOWHERE,
+    }
+    if name == "listener":
+        variables["KEYSTEAD_LISTENER_KEY_FILE"] = str(run.state.secrets / "listener.key")
+    for secret in ("SECRET_KEY", "BROKER_URL"):
+        variables.pop(secret, None)
+        variables.pop(f"{secret}_FILE", None)
+    return variables
+
+
+def bind_address(port: int) -> str:
+    """Return the loopback addresses of this machine with a port, as gunicorn's configuration takes them."""
+    return ",".join(
+        f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address in loopback_addresses()
+    )
 
 
 def manage(*arguments: str) -> tuple[str, ...]:
@@ -92,7 +116,24 @@ def worker_plan(run: Run, server_name: str) -> Plan:
         *("--pool", "prefork", "--concurrency", "2", "--without-gossip", "--without-mingle"),
         *("--queues", f"server.{server_name}", "--hostname", f"worker@{server_name}"),
     )
-    return Plan("worker", argv, worker_environment(run), stop_within_s=20)
+    # It seals for the listener, and opens nothing of it.
+    variables = {**worker_environment(run), "KEYSTEAD_LISTENER_KEY_FILE": NOWHERE}
+    return Plan("worker", argv, variables, stop_within_s=20)
+
+
+def listener_plan(run: Run) -> Plan:
+    """Return the clients' listener with TLS: EST and registration, loopback only here."""
+    argv = (
+        *(sys.executable, "-m", "gunicorn", "-c", "python:trust.listening.gunicorn_conf"),
+        "console.listener_wsgi",
+    )
+    return Plan("listener", argv, listener_environment(run, name="listener"), stop_within_s=12)
+
+
+def plain_listener_plan(run: Run) -> Plan:
+    """Return what opens the port without TLS while a flag allows it."""
+    argv = (sys.executable, "-m", "trust.listening.plain")
+    return Plan("listener-plain", argv, listener_environment(run, name="listener-plain"), stop_within_s=15)
 
 
 def beat_plan(run: Run) -> Plan:

@@ -9,14 +9,21 @@ from console.supervisor.errors import SupervisorError
 from console.supervisor.state import State
 
 # Those that the documents name; the first is KEYSTEAD_PORT when that is set. The broker has none.
-FIRST_CHOICES = {"web": 8000, "gateway": 4442, "gateway-health-https": 4440, "gateway-health-http": 4441}
+FIRST_CHOICES = {
+    "web": 8000,
+    "gateway": 4442,
+    "gateway-health-https": 4440,
+    "gateway-health-http": 4441,
+    "listener": 17472,
+    "listener-plain": 17473,
+}
 # Outside the range that Linux hands out by itself, so that a remembered port stays free.
 OTHERS = range(20_000, 30_000)
 LOOPBACK = ("127.0.0.1", "::1")
 
 
 def choose(state: State) -> dict[str, int]:
-    """Return the ports of web, broker and gateway. KEYSTEAD_PORT decides the first when it is set.
+    """Return the ports of web, broker, gateway and listeners. KEYSTEAD_PORT decides the first when it is set.
 
     Raises SupervisorError when the named port is taken.
     """

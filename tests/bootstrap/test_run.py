@@ -5,6 +5,8 @@ import json
 import os
 import pty
 import signal
+import socket
+import ssl
 import stat
 import subprocess
 import time
@@ -32,6 +34,24 @@ def _gateway_health(console: Console) -> int:
         return connection.getresponse().status
     except OSError:
         return 0
+    finally:
+        connection.close()
+
+
+def _listener_says(console: Console) -> bytes:
+    """Return the body of the listener's /health/live, nothing when it does not answer.
+
+    What it proves of itself is looked at in tests/trust/listening; here it only has to be there.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    port = console.state.recall("ports")["listener"]
+    connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=60)
+    try:
+        connection.request("GET", "/health/live")
+        return connection.getresponse().read()
+    except OSError:
+        return b""
     finally:
         connection.close()
 
@@ -97,6 +117,32 @@ def test_the_web_is_not_told_where_the_sealing_key_lies(started: Console) -> Non
 
     assert told("web") == told("beat") == "KEYSTEAD_SEALING_KEY_FILE=/dev/null"
     assert told("worker") == ""
+
+
+@pytest.mark.one_database
+def test_clients_are_served_by_a_process_that_opens_one_file_only(started: Console) -> None:
+    wait_for(lambda: _listener_says(started) == b"live\n", what="the listener")
+    for name in ("listener", "listener-plain"):
+        told = dict(
+            line.split("=", 1)
+            for line in Path(f"/proc/{started.main_process(name)}/environ").read_bytes().decode().split("\0")
+            if "=" in line
+        )
+        assert told["KEYSTEAD_SEALING_KEY_FILE"] == told["KEYSTEAD_PKI_DB"] == os.devnull
+        assert not {"SECRET_KEY", "SECRET_KEY_FILE", "BROKER_URL", "BROKER_URL_FILE"} & set(told)
+        expected = str(started.state.secrets / "listener.key") if name == "listener" else os.devnull
+        assert told["KEYSTEAD_LISTENER_KEY_FILE"] == expected
+    ports = started.state.recall("ports")
+    assert f"https://localhost:{ports['listener']}" in started.said
+    # No flag allows registration without TLS, so nobody listens there.
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", ports["listener-plain"]), timeout=5)
+    before = {name: started.processes(name) for name in ("listener", "listener-plain")}
+    for name in before:
+        os.kill(started.main_process(name), signal.SIGKILL)
+    for name, pids in before.items():
+        wait_for(lambda: pids.isdisjoint(now := started.processes(name)) and bool(now), what=f"another {name}")  # noqa: B023
+    wait_for(lambda: _listener_says(started) == b"live\n", what="the listener")
 
 
 @pytest.mark.one_database
