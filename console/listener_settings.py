@@ -1,7 +1,7 @@
 """Django's settings for the listeners: machines only, so no session, no template, no middleware of pages."""
 
 from console.settings import *  # noqa: F403
-from console.settings import DATABASES, INSTALLED_APPS, env
+from console.settings import DATABASES, INSTALLED_APPS, LOGGING, env
 
 ROOT_URLCONF = env.text("KEYSTEAD_LISTENER_URLS", "console.listener_urls")
 WSGI_APPLICATION = "console.listener_wsgi.application"
@@ -18,3 +18,5 @@ SECURE_PROXY_SSL_HEADER = None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 # Requests are many and short: a connection for each would cost more than the request.
 DATABASES["default"]["CONN_MAX_AGE"] = 60
+# A refusal stands in the PKI log, once; Django would write a line for each.
+LOGGING["loggers"]["django.request"] = {"handlers": [], "level": "ERROR", "propagate": True}

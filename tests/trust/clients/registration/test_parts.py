@@ -1,0 +1,132 @@
+"""The parts that hold numbers in a process: sightings, the gate of the log, the pace, and new names by address."""
+
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError
+
+from console.lib import clock
+from trust.clients import pace
+from trust.clients.newcomers import MOST_A_MINUTE, Newcomers
+from trust.clients.pace import Pace
+from trust.clients.registration_errors import ReplayedError, TooManyError
+from trust.clients.registration_refusals import AGAIN_S, Gate
+from trust.clients.registration_refusals import MOST_A_MINUTE as MOST_LINES
+from trust.clients.sightings import FORGET_AFTER, HIGHEST_COUNTER, WRITE_EVERY, Sighting, Sightings
+from trust.models.clients import Client
+
+NOW = clock.now()
+
+
+def client(**columns: object) -> Client:
+    return Client(
+        **{"pk": uuid.uuid4(), "name": "host-1", "counter": 5, "last_seen": NOW - timedelta(days=1), **columns}
+    )
+
+
+class Disk:
+    """Keeps what is written, or refuses it."""
+
+    def __init__(self) -> None:
+        self.rows: list[Sighting] = []
+        self.broken = False
+
+    def write(self, sightings: Iterable[Sighting]) -> None:
+        if self.broken:
+            raise OperationalError("away")
+        self.rows += sightings
+
+
+def test_a_client_is_written_once_in_five_minutes() -> None:
+    disk = Disk()
+    seen, one = Sightings(disk.write), client()
+    seen.note(one, 6, NOW)
+    assert seen.flush() == 1
+    one.last_seen = NOW
+    seen.note(one, 7, NOW + WRITE_EVERY - timedelta(seconds=1))
+    assert seen.flush() == 0
+    seen.note(one, 8, NOW + WRITE_EVERY)
+    assert seen.flush() == 1
+    assert [row.counter for row in disk.rows] == [6, 8]
+
+
+def test_what_the_database_did_not_take_is_written_later() -> None:
+    disk = Disk()
+    seen, one = Sightings(disk.write), client()
+    seen.note(one, 6, NOW)
+    disk.broken = True
+    with pytest.raises(OperationalError):
+        seen.flush()
+    seen.note(one, 7, NOW + timedelta(seconds=30))
+    disk.broken = False
+    assert seen.flush() == 1
+    assert [row.counter for row in disk.rows] == [7]
+
+
+def test_the_thread_writes_what_is_left_when_it_is_stopped() -> None:
+    disk = Disk()
+    seen = Sightings(disk.write)
+    seen.start()
+    seen.note(client(), 6, NOW)
+    seen.stop()
+    assert len(disk.rows) == 1
+
+
+def test_a_replay_is_refused_before_its_counter_is_written() -> None:
+    seen, one = Sightings(Disk().write), client()
+    seen.note(one, 6, NOW)
+    for counter in (5, 6):
+        with pytest.raises(ReplayedError) as refused:
+            seen.note(one, counter, NOW)
+        assert refused.value.counter == 6
+
+
+def test_counters_of_clients_that_are_gone_are_forgotten() -> None:
+    seen, one = Sightings(Disk().write), client()
+    seen.note(one, 6, NOW)
+    seen.sweep(NOW + FORGET_AFTER + timedelta(seconds=1))
+    assert not seen._known
+
+
+def test_the_highest_counter_locks_nobody_out() -> None:
+    seen, one = Sightings(Disk().write), client()
+    seen.note(one, 2**62, NOW)
+    seen.note(one, HIGHEST_COUNTER + 1, NOW)
+
+
+def test_the_log_takes_a_refusal_once_and_says_what_it_left_out() -> None:
+    moment = 1000.0
+    gate = Gate(lambda: moment)
+    assert gate.passes(("host-1",)) == (True, 0)
+    assert gate.passes(("host-1",)) == (False, 0)
+    passed = sum(gate.passes((f"made-up-{number}",))[0] for number in range(MOST_LINES + 50))
+    assert passed == MOST_LINES - 1
+    moment += 60
+    assert gate.passes(("host-2",)) == (True, 51)
+    moment += AGAIN_S
+    assert gate.passes(("host-1",))[0]
+
+
+def test_clients_come_later_while_there_are_too_many() -> None:
+    moment = 0.0
+    calm = Pace(lambda: moment)
+    assert [calm.next_s(lambda below: below - 1), calm.next_s(lambda _below: 0)] == [90, 30]
+    for _ in range(10 * pace.COMFORTABLE_RATE):
+        calm.next_s(lambda _below: 0)
+    assert calm.next_s(lambda _below: 0) >= 300
+    moment = 10.0
+    assert calm.next_s(lambda _below: 0) == 30
+
+
+def test_one_address_does_not_bring_names_without_end() -> None:
+    moment = 0.0
+    new = Newcomers(lambda: moment)
+    for _ in range(MOST_A_MINUTE):
+        new.count("192.0.2.7")
+    with pytest.raises(TooManyError):
+        new.count("192.0.2.7")
+    new.count("192.0.2.8")
+    moment = 60.0
+    new.count("192.0.2.7")
