@@ -1,7 +1,8 @@
 """Django's settings for the listeners: machines only, so no session, no template, no middleware of pages."""
 
+from console import env
 from console.settings import *  # noqa: F403
-from console.settings import DATABASES, INSTALLED_APPS, LOGGING, env
+from console.settings import DATABASES, INSTALLED_APPS, LOGGING
 
 ROOT_URLCONF = env.text("KEYSTEAD_LISTENER_URLS", "console.listener_urls")
 WSGI_APPLICATION = "console.listener_wsgi.application"
