@@ -17,6 +17,9 @@ class Action(StrEnum):
     REENROLMENT_WITHDRAWN = "trust.client.re-enrolment-withdrawn"
     CLIENT_REVOKED = "trust.client.revoked"
     CLIENT_CRL_SIGNED = "trust.client-crl.signed"
+    # Client Status
+    CLIENTS_EXPORTED = "trust.clients.exported"
+    CLIENTS_DOWNLOADED = "trust.clients.downloaded"
     # Batches of certificates
     BATCH_CLOSED = "trust.batch.closed"
     # Acts on one client
@@ -26,6 +29,16 @@ class Action(StrEnum):
     # Questions
     QUESTION_ASKED = "trust.question.asked"
     QUESTION_SIGNED = "trust.question.signed"
+
+    # Infrastructure configuration files
+    INIT_FILE_REQUESTED = "trust.init-file.requested"
+    INIT_FILE_DOWNLOADED = "trust.init-file.downloaded"
+    INIT_FILE_FAILED = "trust.init-file.failed"
+    INIT_FILE_EXPIRED = "trust.init-file.expired"
+    INIT_FILE_WRITTEN = "trust.init-file.written"
+    LEGACY_KEY_DOWNLOADED = "trust.legacy-key.downloaded"
+    CREDENTIAL_WITHDRAWN = "trust.credential.withdrawn"
+    CREDENTIAL_EXHAUSTED = "trust.credential.exhausted"
 
 
 LABELS: dict[str, str] = {
@@ -38,9 +51,19 @@ LABELS: dict[str, str] = {
     Action.REENROLMENT_WITHDRAWN: "Permission to re-enrol withdrawn",
     Action.CLIENT_REVOKED: "Client revoked",
     Action.CLIENT_CRL_SIGNED: "Revocation list of client certificates signed",
+    Action.CLIENTS_EXPORTED: "Clients exported",
+    Action.CLIENTS_DOWNLOADED: "Export of clients downloaded",
     Action.BATCH_CLOSED: "Client certificates issued",
     Action.PUBLIC_KEY_RESET_REQUESTED: "Reset of a client's public key requested",
     Action.PUBLIC_KEY_RESET: "Client told to reset its public key",
     Action.QUESTION_ASKED: "Question to clients",
     Action.QUESTION_SIGNED: "Question to clients signed",
+    Action.INIT_FILE_REQUESTED: "keystead-init.dat requested",
+    Action.INIT_FILE_DOWNLOADED: "keystead-init.dat downloaded",
+    Action.INIT_FILE_FAILED: "keystead-init.dat not made",
+    Action.INIT_FILE_EXPIRED: "keystead-init.dat not fetched in time",
+    Action.INIT_FILE_WRITTEN: "keystead-init.dat written by the command",
+    Action.LEGACY_KEY_DOWNLOADED: "keystead.pub downloaded",
+    Action.CREDENTIAL_WITHDRAWN: "Enrolment credential withdrawn",
+    Action.CREDENTIAL_EXHAUSTED: "Enrolment credential used up",
 }
