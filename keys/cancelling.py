@@ -1,4 +1,4 @@
-"""What cancelling a job of this app records about the key."""
+"""What acts on a job of this app from Background Jobs mean for the key."""
 
 from console.activity import log
 from console.jobs.models import Job
@@ -11,3 +11,10 @@ def revocation_cancelled(job: Job, actor: Actor) -> None:
     """Record, in the cancelling transaction, that the root stays."""
     details = {"was due": timestamp(job.due_at), "planned by": job.actor_name, "job": str(job.id)}
     log.append(Action.ROOT_REVOCATION_CANCELLED, job.subject, actor=actor, details=details)
+
+
+def waits_for_others(job: Job) -> str:
+    """Return why a revocation is not run now from there; empty when it may be."""
+    if not job.params.get("only_when_ready"):
+        return ""
+    return "It waits until nobody needs the key any more. To revoke it all the same, use its tile and give a reason."

@@ -30,7 +30,11 @@ class RevokeForm(forms.Form):
     seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
     when = forms.ChoiceField(
         label="When",
-        choices=[("later", "At the time below; it can be cancelled until then"), ("now", "Now")],
+        choices=[
+            ("later", "At the time below; it can be cancelled until then"),
+            ("ready", "At the time below, and only when nobody needs it any more"),
+            ("now", "Now"),
+        ],
         widget=forms.RadioSelect,
     )
     due_at = forms.DateTimeField(
@@ -70,6 +74,11 @@ class RevokeForm(forms.Form):
         if typed != self.name:
             raise forms.ValidationError(NO_MATCH)
         return typed
+
+    @property
+    def only_when_ready(self) -> bool:
+        """Whether it waits, after that time, until nobody needs the key."""
+        return bool(self.cleaned_data["when"] == "ready")
 
     @property
     def chosen_time(self) -> datetime | None:

@@ -4,7 +4,7 @@ from functools import partial
 
 from console.jobs.kinds import JobKind, OnLost, register, register_periodic
 from keys.backup import asking
-from keys.cancelling import revocation_cancelled
+from keys.cancelling import revocation_cancelled, waits_for_others
 
 # A device call ends by its own deadline well within the limit; the lease outlasts the limit (docs/design.md §2).
 TIME_LIMIT_S = 150
@@ -43,6 +43,8 @@ REMAKE_SUBORDINATES = register(
         cancellable=False,
     )
 )
+WHEN_READY = "only_when_ready"
+"""The parameter of a revocation that waits, once its date has come, until nobody needs the root any more."""
 REVOKE_ROOT = register(
     device_work(
         name="keys.revoke-root",
@@ -51,6 +53,7 @@ REVOKE_ROOT = register(
         retry_delays_s=RETRY_DELAYS_S,
         reschedulable=True,
         on_cancel=revocation_cancelled,
+        keeps_waiting=waits_for_others,
     )
 )
 DESTROY_KEY = register(

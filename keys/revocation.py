@@ -16,16 +16,16 @@ from console.lib.actor import Actor
 from console.lib.digest import canonical_json, sha256_hex, timestamp
 from console.lib.errors import ConsoleError, InvalidError
 from console.servers.current import current
-from keys import witnesses
+from keys import depends, witnesses
 from keys.actions import Action
 from keys.errors import ConsequencesChangedError, RevocationRefusedError
-from keys.jobs import REVOKE_ROOT
+from keys.jobs import REVOKE_ROOT, WHEN_READY
 from keys.models.root import RevocationReason, Root, RootCounter
 from keys.models.subordinate import Subordinate, SubordinateState
-from keys.propagation import components
+from keys.propagation import components, own
 from keys.purposes import PURPOSES, Purpose
 from keys.standing import Standing
-from keys.witnesses import Consequence
+from keys.witnesses import Consequence, Dependants
 
 ADVISED_WAIT = timedelta(days=7)  # HSI-24, KEY-35: a recommendation, not a rule (AMB-29)
 # A job that is due counts as due for the whole minute in which its date was typed.
@@ -35,28 +35,38 @@ LATEST = timedelta(days=366)
 
 @dataclass(frozen=True)
 class Plan:
-    """What an administrator decided. `due_at` None means now; `seen` is the digest of the consequences shown."""
+    """What an administrator decided. `due_at` None means now; `seen` is the digest of the consequences shown.
+
+    `only_when_ready`: at the date, or as soon after it as nobody needs the root any more.
+    """
 
     reason: RevocationReason
     note: str
     seen: str
     due_at: datetime | None = None
+    only_when_ready: bool = False
 
 
-def consequences(root: Root, standing: Standing) -> tuple[Consequence, ...]:
-    """Return what revoking `root` does, as it stands now."""
+def consequences(
+    root: Root, standing: Standing, depending: Sequence[Dependants] | None = None
+) -> tuple[Consequence, ...]:
+    """Return what revoking `root` does, as it stands now; `depending` is who needs it, where that is known already."""
+    found = witnesses.dependants(root) if depending is None else depending
     return (
         _replacement(root, standing),
         *_subordinates(root),
         _unfinished(standing),
+        *(line for one in found for line in depends.lines(one)),
         *witnesses.consequences(root),
         _private_key(root),
     )
 
 
 def digest(lines: Sequence[Consequence]) -> str:
-    """Return a digest that changes exactly when the lines do; the dialog sends it back."""
-    return sha256_hex(canonical_json([[line.term, line.text, timestamp(line.at) if line.at else ""] for line in lines]))
+    """Return a digest that changes exactly when the facts do; the dialog sends it back."""
+    return sha256_hex(
+        canonical_json([[line.term, line.fact or line.text, timestamp(line.at) if line.at else ""] for line in lines])
+    )
 
 
 def early_warning(root: Root, standing: Standing, due_at: datetime) -> str:
@@ -65,11 +75,11 @@ def early_warning(root: Root, standing: Standing, due_at: datetime) -> str:
     if new is None or new.activated_at is None or due_at >= new.activated_at + ADVISED_WAIT:
         return ""
     every = components(standing.server)
-    unfinished = sum(not component.done for component in every)
+    unfinished = sum(component.number for component in every if not component.done)
     return (
         f"{new.short_name} will be less than a week old. Components that have not moved to it by then need more "
-        f"processing and network traffic after the revocation; {unfinished} of the {len(every)} known today have not "
-        "finished."
+        f"processing and network traffic after the revocation; {unfinished:,} of the "
+        f"{sum(component.number for component in every):,} known today have not finished."
     )
 
 
@@ -103,30 +113,61 @@ def _request(root: Root, plan: Plan, actor: Actor) -> Job:
             next_step="Read the consequences again and confirm them.",
         )
     _check_date(plan.due_at)
-    job = _job(root, plan, standing.pending.get(root.pk), actor)
-    _record(root, plan, job, actor)
+    planned = standing.pending.get(root.pk)
+    overridden = _check_ready(root, plan, planned)
+    job = _job(root, plan, planned, actor)
+    _record(root, plan, job, actor, overridden)
     return job
 
 
+def _check_ready(root: Root, plan: Plan, planned: Job | None) -> int | None:
+    """Return for how many the plan that is replaced would have waited; None when it waited for nobody.
+
+    Raises InvalidError when no reason is given for not waiting, and for a compromised key that is to wait.
+    """
+    if plan.only_when_ready and plan.reason == RevocationReason.COMPROMISED:
+        raise InvalidError(
+            "A compromised key does not wait: whoever has it can deceive clients all the time. Choose the date or now.",
+            field="when",
+        )
+    if planned is None or plan.only_when_ready or not planned.params.get(WHEN_READY):
+        return None
+    number = witnesses.left(root, plan.reason)
+    if number and not plan.note.strip():
+        raise InvalidError(
+            f"The plan was to wait until nobody needs {root.short_name}, and {number:,} still do. Say why it is not to "
+            "wait for them.",
+            field="note",
+        )
+    return number
+
+
 def _job(root: Root, plan: Plan, planned: Job | None, actor: Actor) -> Job:
-    params = {"reason": str(plan.reason), "note": plan.note}
+    params: dict[str, Any] = {"reason": str(plan.reason), "note": plan.note}
+    if plan.only_when_ready:
+        params[WHEN_READY] = True
     if planned is None:
         return queue.enqueue(REVOKE_ROOT, subject=root.subject, actor=actor, due_at=plan.due_at, params=params)
+    Job.objects.filter(pk=planned.pk).update(params=params, message="", error_code="", next_step="")
+    planned.refresh_from_db()
     if plan.due_at is None:
         queue.run_now(planned, actor=actor)
     else:
         queue.reschedule(planned, plan.due_at, actor=actor)
-    Job.objects.filter(pk=planned.pk).update(params=params)
     return planned
 
 
-def _record(root: Root, plan: Plan, job: Job, actor: Actor) -> None:
+def _record(root: Root, plan: Plan, job: Job, actor: Actor, overridden: int | None) -> None:
     details: dict[str, Any] = {
         "fingerprint": root.fingerprint,
         "reason": str(plan.reason),
         "note": plan.note,
         "job": str(job.id),
     }
+    if overridden is not None:
+        details["did not wait for"] = overridden
+    if plan.only_when_ready:
+        details["waits"] = "until nobody needs it"
     if plan.due_at is None:
         log.append(
             Action.ROOT_REVOCATION_REQUESTED, root.subject, actor=actor, outcome=Outcome.REQUESTED, details=details
@@ -151,6 +192,14 @@ def offered_date(root: Root, standing: Standing) -> datetime:
     made = new.activated_at if new and new.activated_at else now
     due_at = made + ADVISED_WAIT
     return (due_at if due_at > now + SOONEST else now + ADVISED_WAIT).replace(second=0, microsecond=0)
+
+
+def ready_date(depending: Sequence[Dependants]) -> datetime | None:
+    """Return the earliest whole minute at which nobody needs the root any more; None if that is now, or never."""
+    if not any(found.number for found in depending) or any(found.never for found in depending):
+        return None
+    at = max(found.earliest for found in depending)
+    return (at + timedelta(minutes=1)).replace(second=0, microsecond=0)
 
 
 def offers(standing: Standing) -> list[tuple[Root, datetime]]:
@@ -194,12 +243,14 @@ def _subordinates(root: Root) -> Iterator[Consequence]:
 
 
 def _unfinished(standing: Standing) -> Consequence:
-    every = components(standing.server)
+    every = own(standing.server, standing.newest) if standing.newest else []
     unfinished = [component.name for component in every if not component.done]
     if not unfinished:
-        return Consequence("Components", f"all {len(every)} known ones have moved to the newest key")
+        return Consequence("Keys of this server", f"all {len(every)} have moved to the newest key")
     return Consequence(
-        "Components", f"{len(unfinished)} of {len(every)} have not moved yet: {', '.join(unfinished)}", bad=True
+        "Keys of this server",
+        f"{len(unfinished)} of {len(every)} have not moved yet: {', '.join(unfinished)}",
+        bad=True,
     )
 
 

@@ -15,11 +15,11 @@ from console.lib.actor import Actor
 from console.lib.errors import ConflictError, UnavailableError
 from console.servers.current import current
 from console.servers.models import Server
-from keys import crl, directive, pkirecord, roots, saga, stores
+from keys import crl, directive, pkirecord, roots, saga, stores, witnesses
 from keys.actions import Action
 from keys.crl import Reason, Revoked
 from keys.directive import RevokedKey
-from keys.errors import RevocationRefusedError
+from keys.errors import RevocationRefusedError, WaitingError
 from keys.jobs import DESTROY_KEY
 from keys.models.root import RevocationReason, Root, RootCounter, RootState
 from keys.models.statements import Crl, CrossCertificate, Directive
@@ -43,6 +43,7 @@ class Order:
     reason: RevocationReason
     note: str
     job_id: UUID
+    only_when_ready: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,20 @@ def _check(server: Server, root: Root, order: Order, actor: Actor) -> Root:
         )
     if replacement is None:
         raise ConflictError("The replacement vanished.")
+    if order.only_when_ready:
+        _check_ready(root, order)
     return replacement
+
+
+def _check_ready(root: Root, order: Order) -> None:
+    """Raise WaitingError while anybody still needs the root; the job then looks again by itself."""
+    if number := witnesses.left(root, order.reason):
+        needs = "client still needs" if number == 1 else "clients still need"
+        raise WaitingError(
+            f"{number:,} {needs} {root.short_name}: it is not revoked before nobody does.",
+            code="waits",
+            next_step="Nothing needs to be done. Its tile leads to the list of who is left.",
+        )
 
 
 def _refuse(root: Root, refusal: str, order: Order, actor: Actor) -> None:

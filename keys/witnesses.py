@@ -4,50 +4,131 @@
 register a Witness here; nothing in this module looks upward.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from keys.models.root import Root
 
 
 @dataclass(frozen=True)
 class Consequence:
-    """One line of the revoke dialog. `at` is shown as a time; `bad` marks what should make the reader stop."""
+    """One line of the revoke dialog. `at` is shown as a time; `bad` marks what should make the reader stop.
+
+    `fact` is what has to stand still between reading and confirming, where the text holds more than that: a number of
+    clients changes with every second of a rotation, and nobody could confirm anything.
+    """
 
     term: str
     text: str
     at: datetime | None = None
     bad: bool = False
+    fact: str = ""
 
 
 @dataclass(frozen=True)
 class Component:
-    """Something that must learn of a change of roots, and how far it is (KEY-57)."""
+    """Something that must learn of a change of roots, and how far it is (KEY-57).
+
+    Many of a kind in the same state are one line: `number` says how many it stands for.
+    """
 
     name: str
     kind: str
     done: bool
     state: str
+    number: int = 1
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Named:
+    """One that still needs a root. `lost`: it will not come back by itself; `why` is a sentence."""
+
+    name: str
+    url: str
+    last_seen: datetime
+    renews_at: datetime
+    why: str
+    lost: bool
+
+
+@dataclass(frozen=True)
+class Dependants:
+    """Those of one kind that still need a root, as they are now.
+
+    `lost` would not come back by themselves, the others would; `away` were not heard of lately; `unproven` never proved
+    their names and are not waited for. From `earliest` on nobody needs the root any more, but for `never` of them.
+    `deceived` hold nothing else that leads on: whoever has the private key can deceive them, and if the root is revoked
+    as compromised they need a new init file. `first` and `first_deceived` name some of each; `url` lists them all.
+    """
+
+    kind: str
+    disturbed: int
+    lost: int
+    away: int
+    unproven: int
+    earliest: datetime
+    never: int
+    deceived: int
+    first: tuple[Named, ...]
+    first_deceived: tuple[Named, ...]
+    url: str
+
+    @property
+    def number(self) -> int:
+        """How many a revocation that is to disturb nobody waits for."""
+        return self.disturbed + self.lost
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many of a kind still needed a root at the last count, `away` of them not heard of lately."""
+
+    kind: str
+    number: int
+    away: int
+    at: datetime
+    url: str
 
 
 class Witness(Protocol):
-    """An app that knows who depends on a root."""
+    """An app that knows who is concerned by a root."""
 
     def consequences(self, root: Root) -> Iterator[Consequence]:
         """Yield what revoking `root` does to those it knows, in words that change only when the facts do."""
 
     def components(self, root: Root) -> Iterator[Component]:
-        """Yield those that must move from or to `root`, the newest root of its server."""
+        """Yield those that must move from or to `root`, the newest root of its server. Cheap: many pages ask."""
+
+
+class Roll(Protocol):
+    """An app that knows one by one who depends on a root, and can say when nobody will."""
+
+    def dependants(self, root: Root) -> Dependants | None:
+        """Return who needs `root` now; None when there is nobody of that kind at all. May take a second."""
+
+    def left(self, root: Root, reason: str) -> int:
+        """Return how many still need `root` now, if it were revoked for `reason`."""
+
+    def counted(self, roots: Collection[Root]) -> Mapping[UUID, Counted]:
+        """Return the last count of each of these roots, by its id; without those not counted yet. Cheap."""
 
 
 _witnesses: dict[str, Witness] = {}
+_rolls: dict[str, Roll] = {}
 
 
 def register(name: str, witness: Witness) -> None:
     """Add a witness; called from an app's ready(). The same name registered again replaces the former."""
     _witnesses[name] = witness
+
+
+def register_roll(name: str, roll: Roll) -> None:
+    """Add a roll, as `register` adds a witness."""
+    _rolls[name] = roll
 
 
 def consequences(root: Root) -> Iterator[Consequence]:
@@ -60,3 +141,22 @@ def components(root: Root) -> Iterator[Component]:
     """Yield the components of every witness."""
     for witness in _witnesses.values():
         yield from witness.components(root)
+
+
+def dependants(root: Root) -> list[Dependants]:
+    """Return who needs `root`, of every kind there is."""
+    return [found for roll in _rolls.values() if (found := roll.dependants(root))]
+
+
+def left(root: Root, reason: str) -> int:
+    """Return how many of all kinds still need `root`."""
+    return sum(roll.left(root, reason) for roll in _rolls.values())
+
+
+def counted(roots: Collection[Root]) -> dict[UUID, list[Counted]]:
+    """Return the last counts of each root, of every kind."""
+    found: dict[UUID, list[Counted]] = {root.pk: [] for root in roots}
+    for roll in _rolls.values():
+        for root_id, number in roll.counted(roots).items():
+            found[root_id].append(number)
+    return found

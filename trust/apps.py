@@ -12,9 +12,13 @@ class TrustConfig(AppConfig):
         from console import home as console_home
         from console import links
         from console.lib.capability import Capability
+        from keys import witnesses
         from trust import home
+        from trust.clients.witness import ClientWitness
 
         links.register("client", "trust:client")
         links.register("enrolment-credential", "trust:credential")
         links.register("question", "trust:question")
         console_home.register_panel(10, home.clients, Capability.SEE_QUESTIONS)
+        witnesses.register("clients", ClientWitness())
+        witnesses.register_roll("clients", ClientWitness())

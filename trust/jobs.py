@@ -26,6 +26,14 @@ SIGN_DOCUMENTS = register(
         cancellable=False,
     )
 )
+DIRECT_CLIENT = register(
+    device_work(
+        name="trust.direct-client",
+        label="Sign an order to a client",
+        task="trust.direct_client",
+        retry_delays_s=RETRY_DELAYS_S,
+    )
+)
 BATCH = register_periodic(
     housekeeping(name="trust.batch", label="Record client certificates in the activity log", task="trust.batch"),
     every_s=10,
@@ -86,4 +94,19 @@ LOOK_AT_CLIENT_CRLS = register_periodic(
         task="trust.look_at_client_crls",
     ),
     every_s=300,
+)
+
+# Client Status
+EXPORT_CLIENTS = register(
+    JobKind(
+        name="trust.export-clients",
+        label="Export clients",
+        task="trust.export_clients",
+        # A million lines. The file appears when it is whole: a lost worker leaves none behind.
+        time_limit_s=1800,
+        lease_s=1860,
+        on_lost=OnLost.RETRY,
+        max_attempts=2,
+        retry_by_hand=True,
+    )
 )

@@ -5,13 +5,14 @@ from console.jobs.running import Run, job_task
 from console.lib import clock
 from console.servers.current import current
 from trust import batches, jobs
-from trust.clients import counting, crls
+from trust.clients import counting, crls, exporting
 from trust.infrastructure import credentials, files, making
-from trust.publishing import publishing
-from trust.questions import signing
+from trust.publishing import ordering, publishing
+from trust.questions import proving, signing
 
-# Verify runs in the worker.
+# Verify runs in the worker: that of the log, and that of the keys.
 annexes.register("client certificates", batches.findings)
+proving.register()
 
 
 @job_task(jobs.PUBLISH)
@@ -26,6 +27,13 @@ def sign_documents(run: Run) -> str:
     made = publishing.sign_due(current(), actor=run.actor, progress=run.progress)
     signed = ", ".join(f"{document.get_kind_display()} {document.sequence}" for document in made)
     return f"Signed: {signed}." if signed else "Every document is up to date."
+
+
+@job_task(jobs.DIRECT_CLIENT)
+def direct_client(run: Run) -> str:
+    """Sign the order for a client to reset its public key."""
+    document = ordering.reset_public_key(run.job.subject_id, actor=run.actor)
+    return f"Signed: directive {document.sequence}. The client gets it when it registers next."
 
 
 @job_task(jobs.BATCH)
@@ -73,3 +81,9 @@ def sign_client_crl(run: Run) -> str:
 def look_at_client_crls(_run: Run) -> str:
     """Queue the signing of revocation lists that are due."""
     return crls.start_due(current())
+
+
+@job_task(jobs.EXPORT_CLIENTS)
+def export_clients(run: Run) -> str:
+    """Write the clients that a filter takes to a CSV file."""
+    return exporting.export(run)

@@ -27,7 +27,7 @@ def acts(job: Job) -> list[Act]:
         return []
     if job.state in FINISHED:
         return [_retry(kind)] if job.state == State.FAILED else []
-    dated = [RUN_NOW] if job.state == State.SCHEDULED else []
+    dated = [_run_now(job, kind)] if job.state == State.SCHEDULED else []
     if job.every_s:
         return dated
     if dated:
@@ -35,7 +35,8 @@ def acts(job: Job) -> list[Act]:
     return [*dated, _cancel(job, kind)]
 
 
-RUN_NOW = Act("run-now", "Run now", "player-play")
+def _run_now(job: Job, kind: JobKind) -> Act:
+    return Act("run-now", "Run now", "player-play", kind.keeps_waiting(job) if kind.keeps_waiting else "")
 
 
 def _reschedule(kind: JobKind) -> Act:

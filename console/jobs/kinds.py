@@ -26,6 +26,7 @@ class JobKind:
     that a job is declared lost only when its worker cannot be alive any more. `max_attempts` 0 means without limit;
     after a fault that may pass, attempt n + 1 waits `retry_delays_s[n]` (the last one repeats). `settle` is called by
     the sweeper for a lost job whose `on_lost` is UNKNOWN; `on_cancel` in the transaction that cancels a job.
+    `keeps_waiting` says why a planned job is not started early from the page of jobs, in a sentence; empty when it may.
     """
 
     name: str
@@ -42,6 +43,7 @@ class JobKind:
     housekeeping: bool = False
     settle: "Callable[[Job], None] | None" = None
     on_cancel: "Callable[[Job, Actor], None] | None" = None
+    keeps_waiting: "Callable[[Job], str] | None" = None
 
     def __post_init__(self) -> None:
         if self.lease_s <= self.time_limit_s:

@@ -80,7 +80,9 @@ def reschedule(job: Job, due_at: datetime, *, actor: Actor) -> None:
 
 @transaction.atomic
 def run_now(job: Job, *, actor: Actor) -> None:
-    """Start a waiting job before its time; raises ConflictError when it has begun or ended."""
+    """Start a waiting job before its time; raises RefusedError, and ConflictError when it has begun or ended."""
+    if why_not := job.kind.keeps_waiting and job.kind.keeps_waiting(job):
+        raise RefusedError(f"{why_not} Nothing was changed.")
     _change(job, from_states=(State.SCHEDULED,), state=State.QUEUED, due_at=clock.now())
     log.append(Action.RUN_NOW, job.as_subject, actor=actor)
     send_after_commit(job)

@@ -15,13 +15,15 @@ from console.lib.access import access
 from console.lib.capability import Capability
 from console.lib.errors import ConflictError, InvalidError
 from console.servers.current import current
-from keys import backups_seen, revocation, roots
+from keys import backups_seen, revocation, roots, witnesses
 from keys.errors import ConsequencesChangedError
 from keys.forms import RevokeForm
+from keys.jobs import WHEN_READY
 from keys.models.root import RevocationReason, Root
 from keys.revocation import Plan
 from keys.standing import Standing
 from keys.views.current import done_in_place
+from keys.witnesses import Dependants
 
 
 @require_http_methods(["GET", "POST"])
@@ -31,13 +33,14 @@ def revoke(request: HttpRequest, root_id: uuid.UUID) -> HttpResponse:
     root = roots.find(root_id)
     standing = Standing.read(current())
     sent = request.POST if request.method == "POST" else None
+    if sent is None:
+        return _asked(request, root, standing)
     form = RevokeForm(root.name, sent, initial=_initial(root, standing))
-    if request.method != "POST":
-        return _dialog(request, root, standing, form)
     if not form.is_valid():
         return _dialog(request, root, standing, form, status=422)
     data = form.cleaned_data
-    plan = Plan(RevocationReason(data["reason"]), data["note"], data["seen"], form.chosen_time)
+    reason = RevocationReason(data["reason"])
+    plan = Plan(reason, data["note"], data["seen"], form.chosen_time, only_when_ready=form.only_when_ready)
     try:
         job = revocation.request(root, plan, actor=request.user.actor)  # type: ignore[union-attr]
     except InvalidError as error:
@@ -48,10 +51,23 @@ def revoke(request: HttpRequest, root_id: uuid.UUID) -> HttpResponse:
     return _planned(request, root, job)
 
 
+def _asked(request: HttpRequest, root: Root, standing: Standing) -> HttpResponse:
+    """Show the dialog with a date at which nobody breaks: a week after the replacement, or as early as possible."""
+    depending = witnesses.dependants(root)
+    initial = _initial(root, standing)
+    ready = revocation.ready_date(depending)
+    if root.pk not in standing.pending:
+        initial["due_at"] = max(initial["due_at"], ready or initial["due_at"])
+    if request.GET.get("at") == "earliest" and ready:
+        initial["due_at"] = ready
+    return _dialog(request, root, standing, RevokeForm(root.name, initial=initial), depending=depending)
+
+
 def _initial(root: Root, standing: Standing) -> dict[str, Any]:
     plan = standing.pending.get(root.pk)
     due_at = plan.due_at if plan else revocation.offered_date(root, standing)
-    return {"seen": "", "when": "later", "due_at": due_at, "reason": plan.params["reason"] if plan else ""}
+    when = "ready" if plan and plan.params.get(WHEN_READY) else "later"
+    return {"seen": "", "when": when, "due_at": due_at, "reason": plan.params["reason"] if plan else ""}
 
 
 def _shown_again(request: HttpRequest, root: Root, error: ConsequencesChangedError) -> HttpResponse:
@@ -72,8 +88,10 @@ def _dialog(
     *,
     status: int = 200,
     changed: ConflictError | None = None,
+    depending: list[Dependants] | None = None,
 ) -> HttpResponse:
-    lines = revocation.consequences(root, standing)
+    found = witnesses.dependants(root) if depending is None else depending
+    lines = revocation.consequences(root, standing, found)
     context = {
         "root": root,
         "form": form,
@@ -83,6 +101,8 @@ def _dialog(
         "waits": standing.uncertified(root, RevocationReason.POLICY),
         "early": revocation.early_warning(root, standing, clock.now()),
         "plan": standing.pending.get(root.pk),
+        "depending": found,
+        "ready_date": revocation.ready_date(found),
         "backup": backups_seen.last(),
         "changed": changed,
     }
@@ -92,7 +112,9 @@ def _dialog(
 
 
 def _planned(request: HttpRequest, root: Root, job: Job) -> HttpResponse:
-    if job.state == State.SCHEDULED:
+    if job.state == State.SCHEDULED and job.params.get(WHEN_READY):
+        text = f"{root.name} is revoked from {durations.stamp(job.due_at)} on, as soon as nobody needs it any more."
+    elif job.state == State.SCHEDULED:
         text = f"{root.name} is revoked on {durations.stamp(job.due_at)}. Cancel or move it until then."
     else:
         text = f"{root.name} is being revoked. Back up again as soon as it is done."

@@ -9,6 +9,8 @@
 | `clients.pending` | wait for an administrator to allow their re-enrolment |
 | `root.<fingerprint>` | have a certificate below that root |
 | `holding.<fingerprint>` | say that they hold that root of ours |
+| `needed.<fingerprint>`, `needed-away.<fingerprint>` | still need that root, and of these are away |
+| `unaware` | proved their name and do not hold the newest root |
 """
 
 from collections import Counter
@@ -22,6 +24,7 @@ from django.db.models import Exists, OuterRef, Q
 from console.lib import clock
 from console.servers.models import Server
 from keys.models.root import Root
+from trust.clients import dependence
 from trust.clients.status import CONNECTED
 from trust.models.clients import NEVER, Client, ClientState, PendingEnrolment, RegistrationChange, RootSet
 from trust.models.counts import Adoption, Count
@@ -58,7 +61,7 @@ def connected(now: datetime) -> Q:
 def count(server: Server) -> int:
     """Count anew, keep the day's point of TLS adoption, and return how many clients there are."""
     now = clock.now()
-    numbers = {**_of_all(now), **_by_root(), **_by_holding()}
+    numbers = {**_of_all(now), **_by_root(), **_by_holding(), **dependence.counted(server, now)}
     with_tls, without = _adoption(server, now)
     with transaction.atomic():
         Count.objects.bulk_create(

@@ -1,0 +1,133 @@
+"""What the clients have to do with a root: what the pages of the keys ask (`keys.witnesses`)."""
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.urls import NoReverseMatch, reverse
+
+from console import links
+from console.lib import clock
+from keys.models.root import RevocationReason, Root, RootState
+from keys.readiness import Fate
+from keys.witnesses import Component, Consequence, Counted, Dependants, Named
+from settings_store import values
+from trust.clients import counting, dependence
+from trust.clients.dependence import AWAY, NEEDED, UNAWARE
+from trust.models.clients import Client
+
+FIRST = 5
+KIND = "clients"
+WINDOW = "PKIClientTLSKeyRenewalWindowHours"
+
+
+class ClientWitness:
+    """Implements keys.witnesses.Witness and Roll. What many pages ask comes from the count of each minute."""
+
+    def consequences(self, _root: Root) -> Iterator[Consequence]:
+        """Yield nothing: who needs the root is on the roll, and the dialog names them."""
+        return iter(())
+
+    def components(self, root: Root) -> Iterator[Component]:
+        """Yield how many clients are how far, in a few lines."""
+        numbers = counting.last()
+        if below := numbers.of(f"{counting.ROOT}{root.fingerprint}"):
+            yield Component(f"Clients of {root.short_name}", KIND, done=True, state=_clients(below), number=below)
+        for old in Root.objects.numbered(root.server).exclude(pk=root.pk):
+            if number := numbers.of(f"{NEEDED}{old.fingerprint}"):
+                state = (
+                    f"{_clients(number)}, {numbers.of(f'{AWAY}{old.fingerprint}'):,} of them not heard of for 6 hours"
+                )
+                name = f"Clients that still need {old.short_name}"
+                yield Component(name, KIND, done=False, state=state, number=number, url=_url(old))
+        if number := numbers.of(UNAWARE):
+            name = f"Clients that do not hold {root.short_name} yet"
+            yield Component(name, KIND, done=False, state=_clients(number), number=number)
+        for gone in Root.objects.filter(server=root.server, state=RootState.REVOKED):
+            if number := numbers.of(f"{counting.HOLDING}{gone.fingerprint}"):
+                name = f"Clients that still hold {gone.short_name}, which is revoked"
+                state = f"{_clients(number)}: they have not got the order to forget it"
+                yield Component(name, KIND, done=False, state=state, number=number)
+
+    def dependants(self, root: Root) -> Dependants | None:
+        """Return who needs `root` now, with the first of them by name."""
+        now = clock.now()
+        found = dependence.groups(now)
+        if not found:
+            return None
+        known = dependence.world(root.server)
+        usual = dependence.needs(found, known, root, RevocationReason.POLICY, now)
+        worst = dependence.needs(found, known, root, RevocationReason.COMPROMISED, now)
+        return Dependants(
+            kind=KIND,
+            disturbed=usual.disturbed,
+            lost=usual.lost,
+            away=usual.away,
+            unproven=usual.unproven,
+            earliest=usual.earliest,
+            never=usual.never,
+            deceived=worst.lost + worst.unproven,
+            first=_first(root, RevocationReason.POLICY, None, now) if usual.number else (),
+            first_deceived=_first(root, RevocationReason.COMPROMISED, Fate.LOST, now) if worst.lost else (),
+            url=_url(root),
+        )
+
+    def left(self, root: Root, reason: str) -> int:
+        """Return how many clients still need `root` now."""
+        now = clock.now()
+        return dependence.needs(dependence.groups(now), dependence.world(root.server), root, reason, now).number
+
+    def counted(self, roots: Collection[Root]) -> Mapping[UUID, Counted]:
+        """Return the last count of each root that was counted."""
+        numbers = counting.last()
+        if numbers.counted_at is None:
+            return {}
+        return {
+            root.pk: Counted(
+                KIND,
+                numbers.of(f"{NEEDED}{root.fingerprint}"),
+                numbers.of(f"{AWAY}{root.fingerprint}"),
+                numbers.counted_at,
+                _url(root),
+            )
+            for root in roots
+            if f"{NEEDED}{root.fingerprint}" in numbers.values
+        }
+
+
+def renews_at(client: Client, window_hours: int) -> datetime:
+    """Return when a client asks for its next certificate, if it is there."""
+    return client.certificate_until - timedelta(hours=window_hours)
+
+
+def window_hours() -> int:
+    """Return the renewal window of client keys."""
+    return values.integer(WINDOW)
+
+
+def _first(root: Root, reason: str, fate: Fate | None, now: datetime) -> tuple[Named, ...]:
+    known, window = dependence.world(root.server), window_hours()
+    rows = dependence.page(known, root, reason, now, fate=fate, size=FIRST).rows
+    verdicts = dependence.judge(rows, known, root, reason, now)
+    return tuple(
+        Named(
+            client.name,
+            links.link("client", str(client.pk)) or "",
+            client.last_seen,
+            renews_at(client, window),
+            verdict.why,
+            lost=verdict.fate is Fate.LOST,
+        )
+        for client, verdict in zip(rows, verdicts, strict=True)
+    )
+
+
+def _clients(number: int) -> str:
+    return f"{number:,} client" if number == 1 else f"{number:,} clients"
+
+
+def _url(root: Root) -> str:
+    try:
+        return reverse("trust:dependants", args=[root.pk])
+    except NoReverseMatch:
+        return ""
