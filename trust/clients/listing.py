@@ -16,6 +16,7 @@ from console.lib.keyset import KeysetPage
 from trust.models.clients import MARKS, NEVER, Client, PendingEnrolment, Protocol
 
 TLS, PLAIN = "tls", "plain"
+REGISTERED = ((TLS, "Registered using TLS"), (PLAIN, "Registered unencrypted"))
 PENDING = "pending"
 SORTS = ("-last_seen", "last_seen", "name", "-name", "certificate_until", "-certificate_until")
 BY_NAME = ("name", "-name")

@@ -49,6 +49,11 @@ class Tick:
     at: float
     text: str
 
+    @property
+    def text_y(self) -> float:
+        """Where the word stands beside a line at this height."""
+        return round(self.at + 4, 1)
+
 
 @dataclass(frozen=True)
 class Marker:

@@ -105,6 +105,17 @@ ISSUES = {
 TLS_YES = Mark("ok", "lock", "Yes")
 TLS_NO = Mark("warn", "lock-open", "No, unencrypted")
 TLS_NOT_YET = Mark("mute", "circle-dashed", "Not registered yet")
+PEERS_TLS = Mark("ok", "lock", "TLS")
+PEERS_PLAIN = Mark("warn", "lock-open", "Unencrypted", "TLSMode is 0.")
+PEERS_LEGACY = Mark("warn", "lock-open", "Unencrypted", "Only Client 7.4 or later uses TLS between clients.")
+FIRST_WITH_PEER_TLS = 315
+
+
+def between_clients(protocol: int, tls_mode: int) -> Mark:
+    """Return how a client talks to other clients (TLS-06): by its protocol, and by the TLSMode it registered with."""
+    if protocol < FIRST_WITH_PEER_TLS:
+        return PEERS_LEGACY
+    return PEERS_TLS if tls_mode else PEERS_PLAIN
 
 
 def status(facts: Facts, now: datetime) -> Status:

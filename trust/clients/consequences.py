@@ -1,0 +1,61 @@
+"""What an act on a client means, worked out from what is known now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from trust.clients import held
+from trust.models.certificates import Certificate
+from trust.models.clients import NEVER, Client
+
+
+@dataclass(frozen=True)
+class Line:
+    """One consequence; `at` is a time beside the text, `code` an identifier in full."""
+
+    term: str
+    text: str
+    at: datetime | None = None
+    bad: bool = False
+    code: str = ""
+
+
+def of_allowing(client: Client) -> tuple[Line, ...]:
+    """Return who asks for a certificate in the client's name, and what it has now."""
+    asked = [
+        Line("Asked for", f"by a key at {one.address or 'an unknown address'}", one.last_at, code=one.spki_fingerprint)
+        for one in client.pending.all()
+    ]
+    return (_last_contact(client), *(asked or [Line("Asked for", "by nobody yet")]))
+
+
+def of_resetting(client: Client) -> tuple[Line, ...]:
+    """Return what the client holds and what it should."""
+    known = held.of(client)
+    wanted = known.wanted.short_name if known.wanted else "no root key"
+    dropped = sum(one.standing in {held.Standing.REVOKED, held.Standing.UNKNOWN} for one in known.roots)
+    return (
+        Line("It holds now", known.mark.text, bad=known.mark.kind in {"bad", "warn"}),
+        Line("Newest root", wanted),
+        Line(
+            "Given up",
+            f"{dropped} of {len(known.roots)} keys that it named" if known.told else "what is not on the list",
+        ),
+        _last_contact(client),
+    )
+
+
+def of_revoking(client: Client, now: datetime) -> tuple[Line, ...]:
+    """Return what stops with a revocation."""
+    valid = Certificate.objects.filter(client=client, revoked_at=None, not_after__gt=now)
+    return (
+        _last_contact(client),
+        Line("Certificates", f"{valid.count()} that are valid go on the revocation list"),
+        Line("Registration", "refused, with the reason in both logs"),
+        Line("Way back", "none under this name: neither its key, nor an init file, nor a permission", bad=True),
+    )
+
+
+def _last_contact(client: Client) -> Line:
+    if client.last_seen <= NEVER:
+        return Line("Last contact", "it never registered")
+    return Line("Last contact", f"with {client.registered_with or 'this server'}", client.last_seen)

@@ -1,0 +1,117 @@
+"""Forms of Client Status, and of the acts on one client."""
+
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from console.lib.durations import length
+from console.lib.search import NUL, UNKNOWN
+from keys.models.root import Root, RootKind, RootState
+from trust.clients.listing import PENDING, PLAIN, REGISTERED, TLS, Wanted
+from trust.models.clients import Protocol
+
+NEITHER = "none"  # sent with every form: without it, no box ticked would look like no form at all
+LONGEST_REASON = 200
+NO_MATCH = "The name does not match. Type it exactly as shown."
+HOURS = (1, 24, 72, 168)
+MARKS = (("", "Any"), ("unproven", "Unauthenticated"), (PENDING, "Waits to re-enrol"), ("revoked", "Revoked"))
+
+
+class RegisteredField(forms.MultipleChoiceField):
+    """Filter by Registration: both boxes are ticked until a form says otherwise."""
+
+    def to_python(self, value: Any) -> list[str]:
+        """Leave out what only says that there is a form."""
+        return [one for one in super().to_python(value) if one != NEITHER]
+
+
+class ClientFilter(forms.Form):
+    """What Client Status shows."""
+
+    q = forms.CharField(label="Name or IP address begins with", required=False, max_length=253)
+    registered = RegisteredField(label="Filter by Registration", required=False, choices=REGISTERED)
+    protocol = forms.ChoiceField(required=False, choices=[("", "Any"), *Protocol.choices])
+    root = forms.ChoiceField(label="Root key", required=False)
+    mark = forms.ChoiceField(label="State", required=False, choices=MARKS)
+
+    def __init__(self, data: QueryDict, *args: Any, **kwargs: Any) -> None:
+        given = data.copy()
+        if "registered" not in given:
+            given.setlist("registered", [TLS, PLAIN])
+        super().__init__(given, *args, **kwargs)
+        field = self.fields["root"]
+        if isinstance(field, forms.ChoiceField):
+            field.choices = [("", "Any"), *((str(root.pk), root.short_name) for root in _roots())]
+
+    def clean_q(self) -> str:
+        """Return it as names are kept; PostgreSQL takes no NUL."""
+        text: str = self.cleaned_data["q"]
+        return text.replace(NUL, UNKNOWN).strip().lower()
+
+    @property
+    def wanted(self) -> Wanted:
+        """Return the filter; an empty one when a field does not hold."""
+        if not self.is_valid():
+            return Wanted()
+        return Wanted(**{**self.cleaned_data, "registered": frozenset(self.cleaned_data["registered"])})
+
+    def in_words(self) -> list[tuple[str, str]]:
+        """Return the parts of the filter in use, as label and text."""
+        told = []
+        for name, value in self.wanted.as_params().items():
+            field = self.fields[name]
+            choices: dict[Any, Any] = dict(getattr(field, "choices", ()))
+            if isinstance(value, list):
+                text = ", ".join(str(choices[one]) for one in value) or "Neither"
+            else:
+                text = str(choices.get(value, choices.get(int(value)) if value.isdecimal() else None) or value)
+            told.append((str(field.label or name.capitalize()), text))
+        return told
+
+
+class AllowForm(forms.Form):
+    """Let a client enrol once without proof of its last key."""
+
+    hours = forms.TypedChoiceField(
+        label="For how long",
+        coerce=int,
+        initial=24,
+        choices=[(hours, length(hours * 3600)) for hours in HOURS],
+        widget=forms.RadioSelect,
+    )
+
+
+class RevokeForm(forms.Form):
+    """Confirm the revocation of a client: its exact name and a reason."""
+
+    reason = forms.CharField(
+        label="Reason, for the activity log",
+        max_length=LONGEST_REASON,
+        error_messages={"required": "Say why: the activity log keeps it."},
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    typed = forms.CharField(
+        strip=False,
+        error_messages={"required": NO_MATCH},
+        widget=forms.TextInput(
+            attrs={"class": "mono", "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
+        ),
+    )
+
+    def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.name = name
+        self.fields["typed"].label = f"To confirm, type {name}"
+
+    def clean_typed(self) -> str:
+        """Accept the exact name only."""
+        typed: str = self.cleaned_data["typed"]
+        if typed != self.name:
+            raise forms.ValidationError(NO_MATCH)
+        return typed
+
+
+def _roots() -> list[Root]:
+    states = (RootState.ACTIVE, RootState.REVOKED)
+    return list(Root.objects.filter(kind=RootKind.ROOT, state__in=states).order_by("-number"))
