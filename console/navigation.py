@@ -73,6 +73,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 ),
             ),
             Entry("Infrastructure", "file-download", "trust:infrastructure"),
+            Entry("Client Status", "devices", "trust:clients"),
         ),
     ),
     (

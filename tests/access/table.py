@@ -116,6 +116,28 @@ NAMES: dict[tuple[Capability, bool], str] = {
         mfa_remove_webauthn
         mfa_view_recovery_codes
     """,
+    (Capability.SEE_QUESTIONS, False): """
+        trust:question
+        trust:question-results
+        trust:questions
+    """,
+    (Capability.ASK_QUESTIONS, False): """
+        trust:ask
+    """,
+    (Capability.MANAGE_CLIENTS, False): """
+        trust:init-file
+        trust:init-file-fetch
+        trust:init-file-state
+        trust:legacy-key
+    """,
+    (Capability.MANAGE_CLIENTS, True): """
+        trust:client-allow
+        trust:client-reset
+        trust:client-revoke
+        trust:client-withdraw
+        trust:credential-withdraw
+        trust:init-file-download
+    """,
     (Capability.READ, False): """
         accounts:roles
         accounts:user
@@ -155,6 +177,13 @@ NAMES: dict[tuple[Capability, bool], str] = {
         pkilog:view
         settings_store:edit
         settings_store:list
+        trust:client
+        trust:clients
+        trust:clients-download
+        trust:clients-export
+        trust:credential
+        trust:credentials
+        trust:infrastructure
     """,
     (Capability.MANAGE_KEYS, False): """
         keys:cancel-revocation
@@ -208,7 +237,7 @@ NAMES: dict[tuple[Capability, bool], str] = {
 
 TABLE = {name: Row(*needs) for needs, names in NAMES.items() for name in names.split()}
 
-# Readers may use these, and the log keeps that they did: copies of it, its check, the support bundle.
+# Readers may use these, and what they do is kept: copies of the log or of Client Status, its check, the support bundle.
 LEAVES_A_TRACE: frozenset[str] = frozenset(
-    {"activity:export", "activity:download", "activity:verify", "console:support"}
+    {"activity:export", "activity:download", "activity:verify", "console:support", "trust:clients-export"}
 )
