@@ -24,7 +24,8 @@ def announce(run: Run) -> None:
             f"the CA of its certificate is {found['ca_file']}"
         )
     print(
-        f"Clients enrol at https://localhost:{run.ports['listener']} (python -m trust.agent; docs/client-protocol.md)"
+        f"Clients enrol at https://localhost:{run.ports['listener']} "
+        "(python -m trust.agent --connect localhost …; docs/client-protocol.md)"
     )
     print(f"Logs are in {run.state.logs}. Ctrl-C stops everything.", flush=True)
 

@@ -60,8 +60,11 @@ class HttpTransport:
 def _connect(door: Door, until: float) -> socket.socket:
     try:
         raw = socket.create_connection((door.host, door.port), timeout=_left(until))
+    except socket.gaierror as error:
+        raise UnreachableError(f"The name {door.host} leads to no address; --connect says where it is.") from error
     except OSError as error:
-        raise UnreachableError(f"Nobody answers at port {door.port} ({type(error).__name__}).") from error
+        reason = type(error).__name__
+        raise UnreachableError(f"Nobody answers at {door.host} port {door.port} ({reason}).") from error
     if door.tls is None:
         return raw
     try:
