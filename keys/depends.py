@@ -18,11 +18,7 @@ def lines(found: Dependants) -> Iterator[Consequence]:
     if found.number:
         yield _ready(found)
     if found.deceived:
-        text = (
-            f"{found.deceived:,} {found.kind} hold nothing else that leads on: whoever has the private key can deceive "
-            "them until they have a new init file"
-        )
-        yield Consequence("If it is compromised", text, bad=True, fact=_magnitude(found.deceived))
+        yield Consequence("If it is compromised", _deceived(found), bad=True, fact=_magnitude(found.deceived))
     if found.unproven:
         text = f"{found.unproven:,} that never proved their name say that they hold no other; nothing waits for them"
         yield Consequence(f"Unproven {found.kind}", text, fact=_magnitude(found.unproven))
@@ -34,6 +30,18 @@ def _needing(found: Dependants) -> Consequence:
         return Consequence(term, "none")
     away = f", {found.away:,} of them not heard of for 6 hours" if found.away else ""
     return Consequence(term, f"{found.number:,}{away}", bad=True, fact=_magnitude(found.number))
+
+
+def _deceived(found: Dependants) -> str:
+    if found.deceived == 1:
+        return (
+            f"1 {found.kind.removesuffix('s')} holds nothing else that leads on: whoever has the private key can "
+            "deceive it until it has a new init file"
+        )
+    return (
+        f"{found.deceived:,} {found.kind} hold nothing else that leads on: whoever has the private key can deceive "
+        "them until they have a new init file"
+    )
 
 
 def _ready(found: Dependants) -> Consequence:

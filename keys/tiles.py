@@ -10,12 +10,14 @@ from console.jobs.models import Job, State
 from console.lib import durations
 from console.servers.models import Server
 from hsm.device.base import KeySpec
-from keys import succession
+from keys import succession, witnesses
+from keys.jobs import WHEN_READY
 from keys.models.root import RevocationReason, Root, RootKind, RootState
 from keys.models.subordinate import Subordinate, SubordinateState
 from keys.purposes import PURPOSES, Purpose
 from keys.standing import Standing
 from keys.validity import renewal_at
+from keys.witnesses import Counted
 
 ROTATE_AT_LEAST = timedelta(days=365)  # KEY-42
 ROTATE_AT_MOST = timedelta(days=183)
@@ -61,6 +63,12 @@ class Tile:
     footer: str
     plan: Job | None
     plan_fault: str
+    used_by: tuple[Counted, ...]
+
+    @property
+    def waits(self) -> bool:
+        """Whether its revocation waits until nobody needs it."""
+        return bool(self.plan and self.plan.params.get(WHEN_READY))
 
     @property
     def can_revoke(self) -> bool:
@@ -85,10 +93,17 @@ def tiles(standing: Standing) -> list[Tile]:
     active.sort(key=lambda root: -1 if root.number is None else root.number, reverse=True)
     signs = _signed_keys(standing.server)
     faults = _failed_revocations(standing)
-    return [_tile(root, standing, signs, faults) for root in active]
+    used = witnesses.counted([root for root in active if not root.is_legacy])
+    return [_tile(root, standing, signs, faults, used) for root in active]
 
 
-def _tile(root: Root, standing: Standing, signs: Mapping[UUID, str], faults: Mapping[UUID, str]) -> Tile:
+def _tile(
+    root: Root,
+    standing: Standing,
+    signs: Mapping[UUID, str],
+    faults: Mapping[UUID, str],
+    used: Mapping[UUID, list[Counted]],
+) -> Tile:
     plan = standing.pending.get(root.pk)
     why_not = standing.refusal(root)
     replaced = succession.later(root, standing.roots) if not root.is_legacy else []
@@ -102,6 +117,7 @@ def _tile(root: Root, standing: Standing, signs: Mapping[UUID, str], faults: Map
         footer=_footer(why_not, replaced, plan),
         plan=plan,
         plan_fault="" if plan else faults.get(root.pk, ""),
+        used_by=tuple(used.get(root.pk, ())),
     )
 
 

@@ -49,8 +49,8 @@ class Named:
 
     name: str
     url: str
-    last_seen: datetime
-    renews_at: datetime
+    last_seen: datetime | None
+    renews_at: datetime | None
     why: str
     lost: bool
 
@@ -85,11 +85,15 @@ class Dependants:
 
 @dataclass(frozen=True)
 class Counted:
-    """How many of a kind still needed a root at the last count, `away` of them not heard of lately."""
+    """How many of a kind still needed a root at the last count, `away` of them not heard of lately.
+
+    `below`: so many have a key that is certified below it. Nobody is said to need the newest root: it is not revocable.
+    """
 
     kind: str
     number: int
     away: int
+    below: int
     at: datetime
     url: str
 

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from trust.views import client, clientacts, clients, credentials, infrastructure, initfiles, questions
+from trust.views import client, clientacts, clients, credentials, dependants, infrastructure, initfiles, questions
 
 app_name = "trust"
 urlpatterns = [
+    path("clients/needing/<uuid:root_id>/", dependants.dependants, name="dependants"),
     path("clients/", clients.clients, name="clients"),
     path("clients/export/", clients.export, name="clients-export"),
     path("clients/export/<uuid:job_id>/download/", clients.download, name="clients-download"),

@@ -183,6 +183,7 @@ NAMES: dict[tuple[Capability, bool], str] = {
         trust:clients-export
         trust:credential
         trust:credentials
+        trust:dependants
         trust:infrastructure
     """,
     (Capability.MANAGE_KEYS, False): """

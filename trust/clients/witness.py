@@ -9,12 +9,12 @@ from django.urls import NoReverseMatch, reverse
 from console import links
 from console.lib import clock
 from keys.models.root import RevocationReason, Root, RootState
-from keys.readiness import Fate
+from keys.readiness import Fate, World
 from keys.witnesses import Component, Consequence, Counted, Dependants, Named
 from settings_store import values
 from trust.clients import counting, dependence
 from trust.clients.dependence import AWAY, NEEDED, UNAWARE
-from trust.models.clients import Client
+from trust.models.clients import NEVER, Client
 
 FIRST = 5
 KIND = "clients"
@@ -67,8 +67,10 @@ class ClientWitness:
             earliest=usual.earliest,
             never=usual.never,
             deceived=worst.lost + worst.unproven,
-            first=_first(root, RevocationReason.POLICY, None, now) if usual.number else (),
-            first_deceived=_first(root, RevocationReason.COMPROMISED, Fate.LOST, now) if worst.lost else (),
+            first=_first(known, root, RevocationReason.POLICY, None, now) if usual.number else (),
+            first_deceived=_first(known, root, RevocationReason.COMPROMISED, Fate.LOST, now)
+            if worst.lost + worst.unproven
+            else (),
             url=_url(root),
         )
 
@@ -85,41 +87,36 @@ class ClientWitness:
         return {
             root.pk: Counted(
                 KIND,
-                numbers.of(f"{NEEDED}{root.fingerprint}"),
-                numbers.of(f"{AWAY}{root.fingerprint}"),
-                numbers.counted_at,
-                _url(root),
+                number=numbers.of(f"{NEEDED}{root.fingerprint}"),
+                away=numbers.of(f"{AWAY}{root.fingerprint}"),
+                below=numbers.of(f"{counting.ROOT}{root.fingerprint}"),
+                at=numbers.counted_at,
+                url=_url(root),
             )
             for root in roots
-            if f"{NEEDED}{root.fingerprint}" in numbers.values
         }
 
 
-def renews_at(client: Client, window_hours: int) -> datetime:
-    """Return when a client asks for its next certificate, if it is there."""
-    return client.certificate_until - timedelta(hours=window_hours)
-
-
-def window_hours() -> int:
-    """Return the renewal window of client keys."""
-    return values.integer(WINDOW)
-
-
-def _first(root: Root, reason: str, fate: Fate | None, now: datetime) -> tuple[Named, ...]:
-    known, window = dependence.world(root.server), window_hours()
-    rows = dependence.page(known, root, reason, now, fate=fate, size=FIRST).rows
-    verdicts = dependence.judge(rows, known, root, reason, now)
+def named(clients: list[Client], known: World, root: Root, reason: str, now: datetime) -> tuple[Named, ...]:
+    """Return what a person is told of clients that need a root."""
+    verdicts = dependence.judge(clients, known, root, reason, now)
+    window = timedelta(hours=values.integer(WINDOW))
     return tuple(
         Named(
             client.name,
             links.link("client", str(client.pk)) or "",
-            client.last_seen,
-            renews_at(client, window),
+            client.last_seen if client.last_seen > NEVER else None,
+            client.certificate_until - window if client.certificate_until > NEVER else None,
             verdict.why,
             lost=verdict.fate is Fate.LOST,
         )
-        for client, verdict in zip(rows, verdicts, strict=True)
+        for client, verdict in zip(clients, verdicts, strict=True)
     )
+
+
+def _first(known: World, root: Root, reason: str, fate: Fate | None, now: datetime) -> tuple[Named, ...]:
+    page = dependence.page(known, root, reason, now, fate=fate, size=FIRST)
+    return named(page.rows, known, root, reason, now)
 
 
 def _clients(number: int) -> str:
