@@ -18,6 +18,7 @@ class HelpPage:
 PAGES = (
     HelpPage("hsm", "What an HSM is for", "Kinds of hardware security modules, and what they do with keys.", "cpu"),
     HelpPage("keys", "Keys and their life", "Root keys, what hangs below them, rotation and revocation.", "key"),
+    HelpPage("clients", "Clients and their keys", "Enrolment, rotation, and what to do when one is lost.", "devices"),
     HelpPage(
         "groups",
         "Groups and gateways",

@@ -13,7 +13,9 @@ class TrustConfig(AppConfig):
         from console import links
         from console.lib.capability import Capability
         from keys import witnesses
+        from settings_store import guards
         from trust import home
+        from trust.clients.tlsguard import TlsGuard
         from trust.clients.witness import ClientWitness
 
         links.register("client", "trust:client")
@@ -22,3 +24,4 @@ class TrustConfig(AppConfig):
         console_home.register_panel(10, home.clients, Capability.SEE_QUESTIONS)
         witnesses.register("clients", ClientWitness())
         witnesses.register_roll("clients", ClientWitness())
+        guards.register(TlsGuard())

@@ -215,7 +215,10 @@ def test_troubleshooting_leads_through_logs_and_back_to_verify(
     page = text(admin_client.get(reverse("keys:integration-troubleshooting")))
     assert "Logs/pki.log" in page
     assert reverse("pkilog:view") in page
-    assert "Compare the fingerprints" in page
+    assert "Logs/pki-tls.log" in page  # of a client
+    assert reverse("trust:clients") in page
+    assert "the fingerprint of each root that it holds" in " ".join(page.split())
+    assert "Reset public key" in page
     assert reverse("keys:integration-verify") in page
 
 

@@ -28,6 +28,22 @@ def text(client: Client, url: str) -> str:
         ("hsm", "the private key never leaves it. It resists being opened"),  # MIS-08
         ("tls", "A TLS client starts the handshake towards a server"),  # MIS-04, the text
         ("tls", "Only Client 7.4 or later encrypts it with TLS"),  # MIS-02, TLS-06, the text
+        ("tls", "In most deployments the hub is on the same host as the server"),  # TLS-07, the text
+        ("tls", "The Zone Server, when it registers with the server"),  # TLS-08, the text
+        ("tls", "The server that begins the sync"),  # TLS-08, the text
+        ("tls", "a device in between that decrypts and inspects is refused"),  # TLS-02, the text
+        ("tls", "Between servers, hub and Zone Server TLS is always required"),  # TLS-13, the text
+        ("tls", "Go to 2 first; to 1 when TLS is reliable"),  # TLS-28
+        ("tls", "The three have no effect in any other mode"),  # TLS-29
+        (
+            "clients",
+            "Client 7.4 or later needs a <code>keystead-init.dat</code> for every fresh installation",
+        ),  # BND-12
+        ("clients", "Upgraded clients and more 7.2 clients planned: use keystead.pub"),  # BND-13
+        ("clients", "Upgraded clients and new 7.4 clients planned: keystead-init.dat is the best practice"),  # BND-14
+        ("clients", "Four hours before the end (<code>PKIClientTLSKeyRenewalWindowHours</code>)"),  # ROT-02, ROT-20
+        ("clients", "Old and new key are both accepted meanwhile"),  # ROT-03
+        ("clients", "<code>Logs/pki.log</code> and <code>Logs/pki-tls.log</code>"),  # HSI-44, the text
         ("tls", "<code>?sslmode=verify-full</code>"),  # MIS-06
         ("tls", "Also for the server role on an Appliance: the rules are the same on every platform"),  # MIS-03
         ("trouble", "Where to look"),  # AMB-45
