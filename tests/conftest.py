@@ -35,6 +35,7 @@ pytest_plugins = [
     "tests.fixtures.groups",
     "tests.fixtures.listener",
     "tests.fixtures.longestfirst",
+    "tests.fixtures.quick",
     "tests.fixtures.onlydatabase",
 ]
 

@@ -1,7 +1,8 @@
 """`./run test`: the checks, then every test on SQLite, then those that a database decides on a PostgreSQL made for it.
 
-`--quick` leaves out the PostgreSQL leg and what is marked slow. With arguments for pytest only those tests run, on
-the database that DATABASE_URL names (SQLite without it), and no checks. Standard library only.
+`--quick` leaves out the PostgreSQL leg and what is slow, by its mark or by its file (tests.fixtures.quick). With
+arguments for pytest only those tests run, on the database that DATABASE_URL names (SQLite without it), and no checks.
+Standard library only.
 """
 
 import os

@@ -6,7 +6,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature, encode_dss_signature
-from cryptography.x509 import ObjectIdentifier
 
 from hsm.device.base import KeySpec, SignatureScheme
 from hsm.device.codes import error_for
@@ -29,6 +28,11 @@ SPEC_CURVES: dict[KeySpec, ec.EllipticCurve] = {
     KeySpec.EC_P256: ec.SECP256R1(),
     KeySpec.EC_P384: ec.SECP384R1(),
     KeySpec.EC_P521: ec.SECP521R1(),
+}
+# Every named curve that the library knows, by its OID in dots. `cryptography.x509`, which has the class of an OID,
+# takes a sixth of the start of a module host.
+NAMED_CURVES = {
+    oid.dotted_string: ec.get_curve_for_oid(oid) for name, oid in vars(ec.EllipticCurveOID).items() if name.isupper()
 }
 RSA_BITS = {KeySpec.RSA_2048: 2048, KeySpec.RSA_3072: 3072, KeySpec.RSA_4096: 4096}
 NATURAL_SCHEMES = {
@@ -59,7 +63,7 @@ def curve_of(ec_params: bytes) -> ec.EllipticCurve | None:
     if len(ec_params) < 3 or ec_params[0] != OID_TAG or ec_params[1] != len(ec_params) - 2:
         return None
     try:
-        return ec.get_curve_for_oid(ObjectIdentifier(_dotted(ec_params[2:])))()
+        return NAMED_CURVES[_dotted(ec_params[2:])]()
     except (LookupError, ValueError):
         return None
 

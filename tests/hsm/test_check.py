@@ -18,7 +18,7 @@ from tests.fixtures.softhsm import SoftHsm, Token
 from tests.hsm.conftest import ALICE, Put, point_to
 
 RunJobs = Callable[..., list[Job]]
-pytestmark = pytest.mark.usefixtures("server")
+pytestmark = [pytest.mark.usefixtures("server"), pytest.mark.one_database]
 
 
 def run_check(run_jobs: RunJobs) -> Job:

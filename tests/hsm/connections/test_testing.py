@@ -24,6 +24,8 @@ from hsm.models.groups import Connection, ConnectionKind, ConnectionState, Group
 from tests.fixtures.groups import ALICE, add_connection, by_gateway
 from tests.hsm.connections.conftest import Served
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def group(gateway_group: Callable[..., Group], served: Served) -> Group:

@@ -91,6 +91,7 @@ def check_one_or_none(key: SecurityObject, slot: Slot) -> None:
     assert not KeyMaterial.objects.exists()
 
 
+@pytest.mark.one_database
 @pytest.mark.django_db
 class TestModuleDies:
     @pytest.mark.parametrize("when", ["before", "after"])

@@ -24,7 +24,7 @@ from tests.fixtures.groups import ALICE
 from tests.hsm.objects.conftest import MakeKey, RunJobs, Slot, apply_changes
 from tests.shim.faulty import SOURCE, FaultyModule, build
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 SIGN_ONLY = frozenset({Operation.SIGN})
 

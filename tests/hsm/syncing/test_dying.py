@@ -16,6 +16,8 @@ from tests.hsm.syncing.outside import Outside
 from tests.shim import faulty
 from tests.shim.faulty import FaultyModule
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def module(tmp_path: Path, softhsm: SoftHsm, monkeypatch: pytest.MonkeyPatch) -> FaultyModule:
