@@ -1,8 +1,8 @@
 """Two proofs for Verify of the keys, in the worker: clients are connected, and one answers (HSI-27, HSI-28)."""
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
+from time import monotonic, sleep
 
 from django.db import transaction
 
@@ -79,12 +79,12 @@ def _ask(actor: Actor) -> Question:
 
 
 def _first_answer(question: Question) -> str:
-    began = time.monotonic()
-    while time.monotonic() - began < WAIT_S:
+    began = monotonic()
+    while monotonic() - began < WAIT_S:
         answer = Answer.objects.filter(question=question, failed=False).select_related("client").first()
         if answer is not None:
             return f"{answer.client.name} verified the signature up to its root key and answered “{answer.value}”."
-        time.sleep(LOOK_EVERY_S)
+        sleep(LOOK_EVERY_S)
     failed = Answer.objects.filter(question=question, failed=True).select_related("client").first()
     if failed is not None:
         raise NotProvenError(

@@ -14,6 +14,7 @@ from trust.models.questions import Answer, Question, QuestionKind
 from trust.questions.asking import job_of
 
 MOST_VALUES = 12
+ENDED_BADLY = (State.FAILED, State.CANCELLED)
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 # Counting them by value says something only where many clients give the same answer.
 COUNTED = (QuestionKind.CLIENT_VERSION, QuestionKind.USING_TLS, QuestionKind.ROOT_KEYS_HELD)
@@ -48,7 +49,7 @@ def results(question: Question, now: datetime) -> Results:
     answers = Answer.objects.filter(question=question)
     numbers = answers.aggregate(all=Count("pk"), failed=Count("pk", filter=Q(failed=True)))
     job = None if question.document_id else job_of(question)
-    fault = job is not None and bool(job.error_code or job.state in (State.FAILED, State.CANCELLED))
+    fault = job is not None and (job.state in ENDED_BADLY or (job.state == State.SCHEDULED and job.attempts > 0))
     mark, summary = _standing(question, job, now, any_answer=numbers["all"] > 0, fault=fault)
     return Results(
         mark=mark,
@@ -77,7 +78,7 @@ def root_names(question: Question) -> dict[str, str]:
 
 def _standing(question: Question, job: Job | None, now: datetime, *, any_answer: bool, fault: bool) -> tuple[Mark, str]:
     if question.document_id is None:
-        if job is None or job.state in (State.FAILED, State.CANCELLED):
+        if job is None or job.state in ENDED_BADLY:
             return Mark.BAD, "It was not signed, so no client was asked"
         return (Mark.WARN, "Signing failed; it is tried again") if fault else (Mark.IDLE, "Being signed")
     if question.closes_at <= now:

@@ -35,7 +35,7 @@ def questions(request: HttpRequest) -> HttpResponse:
 @access(Capability.ASK_QUESTIONS)
 def ask(request: HttpRequest) -> HttpResponse:
     """Ask a question, and go to its page."""
-    form = AskForm(request.POST or None)
+    form = AskForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         kind = QuestionKind(form.cleaned_data["kind"])
         question = asking.ask(kind, actor=_user(request).actor, open_for=form.open_for)
