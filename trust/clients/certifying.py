@@ -5,17 +5,17 @@ No certificate leaves this module that is not committed. What was signed and cou
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
 from console.lib.errors import UnavailableError
 from keys import validity
 from keys.models.subordinate import Subordinate
 from keys.validity import Period
-from trust.clients import template
+from trust.clients import storing, template
 from trust.clients.est.wire import CertificateRequest
 from trust.clients.policy import Policy
 from trust.clients.template import Variable
@@ -23,7 +23,6 @@ from trust.errors import OvertakenError
 from trust.issuing.contents import IssuingKey
 from trust.models.certificates import Certificate, Ground
 from trust.models.clients import Client, ClientState, PendingEnrolment, Protocol
-from trust.models.credentials import Credential
 
 NEEDED_STEP = timedelta(hours=6)
 """How far ahead an intermediate's end of need is written, so that it is not written with each certificate."""
@@ -33,7 +32,7 @@ NEEDED_STEP = timedelta(hours=6)
 class Order:
     """What is to be certified, and on which ground. `digest` is what the row is unique by (`trust.clients.answered`).
 
-    `is_first`: the name is not known, and gets a row with `client_id`; `credential_id` then counts one use more.
+    `credential_id`: the name is not known, and gets a row with `client_id`; that credential counts one use more.
     """
 
     request: CertificateRequest
@@ -43,13 +42,21 @@ class Order:
     ground: Ground
     client_id: UUID
     digest: str
-    is_first: bool = False
     credential_id: UUID | None = None
     address: str = ""
 
 
-def certify(order: Order) -> Certificate:
-    """Return the stored certificate.
+@dataclass(frozen=True)
+class Certified:
+    """A certificate that is stored."""
+
+    der: bytes
+    serial: str
+    ground: Ground
+
+
+def certify(order: Order) -> Certified:
+    """Sign, store, and return the certificate.
 
     Raises OvertakenError and IntegrityError (what the ground stands on changed meanwhile, or the same name or request
     was stored: look again), and UnavailableError (the intermediate is not in use any more).
@@ -58,29 +65,31 @@ def certify(order: Order) -> Certificate:
     _keep_issuer(order.rules, order.key, period.not_after)
     variable = Variable(template.new_serial(), period, order.request.name, order.request.spki_der)
     der = template.make(order.key.certificate_der).issue(variable, order.key.private_key)
-    row = Certificate(
-        client_id=order.client_id,
-        issuer_id=order.key.id,
-        ground=order.ground,
-        request_sha256=order.digest,
-        serial=f"{variable.serial:x}",
-        spki_fingerprint=sha256(order.request.spki_der).hexdigest(),
-        spki_der=order.request.spki_der,
-        der=der,
-        not_before=period.not_before,
-        not_after=period.not_after,
-        issued_at=order.now,
-    )
-    with transaction.atomic():
-        if order.is_first:
-            _client(order, period.not_after).save(force_insert=True)
-            row.save(force_insert=True)
-            # Last: all the others that enrol with this credential wait for this row until the commit.
-            _count_use(order)
-        else:
+    row = _row(order, variable, der)
+    if order.credential_id is not None:
+        storing.store_first(order.credential_id, _client(order, period.not_after), row, order.now)
+        storing.settle()
+    else:
+        with transaction.atomic():
             _move(order, period.not_after)
-            row.save(force_insert=True)
-    return row
+            Certificate.objects.create(**row)
+    return Certified(der, str(row["serial"]), order.ground)
+
+
+def _row(order: Order, variable: Variable, der: bytes) -> dict[str, Any]:
+    return {
+        "client_id": order.client_id,
+        "issuer_id": order.key.id,
+        "ground": str(order.ground),
+        "request_sha256": order.digest,
+        "serial": f"{variable.serial:x}",
+        "spki_fingerprint": order.request.fingerprint,
+        "spki_der": order.request.spki_der,
+        "der": der,
+        "not_before": variable.period.not_before,
+        "not_after": variable.period.not_after,
+        "issued_at": order.now,
+    }
 
 
 def _period(order: Order) -> Period:
@@ -108,27 +117,19 @@ def _keep_issuer(rules: Policy, key: IssuingKey, until: datetime) -> None:
     Subordinate.objects.filter(later, pk=key.id).update(needed_until=ahead)
 
 
-def _client(order: Order, until: datetime) -> Client:
-    return Client(
-        id=order.client_id,
-        server_id=order.rules.server.pk,
-        name=order.request.name,
-        authenticated=True,
-        protocol=Protocol.P315,
-        using_tls=True,  # enrolment is over TLS; what it registers with is not known before it does
-        address=order.address,
-        created_at=order.now,
-        root_id=order.rules.root_id,
-        certificate_until=until,
-        credential_id=order.credential_id,
-    )
-
-
-def _count_use(order: Order) -> None:
-    credentials = Credential.objects.filter(pk__in=[order.credential_id])
-    valid = credentials.filter(uses__lt=F("most_uses"), withdrawn_at=None, expires_at__gt=order.now)
-    if not valid.update(uses=F("uses") + 1):
-        raise OvertakenError("The enrolment credential was used up or withdrawn meanwhile.")
+def _client(order: Order, until: datetime) -> dict[str, object]:
+    return {
+        "id": order.client_id,
+        "server_id": order.rules.server.pk,
+        "name": order.request.name,
+        "authenticated": True,
+        "protocol": int(Protocol.P315),
+        "address": order.address,
+        "created_at": order.now,
+        "root_id": order.rules.root_id,
+        "certificate_until": until,
+        "credential_id": order.credential_id,
+    }
 
 
 def _move(order: Order, until: datetime) -> None:

@@ -153,6 +153,13 @@ def page(
     return keyset.merged(parts, rows, sort="name", cursor=cursor, size=size)
 
 
+def needed(known: World, root: Root, reason: str, now: datetime) -> QuerySet[Client]:
+    """Return all clients that need a root, as one query: to check the groups by, not for a page."""
+    wanted = _lost(known, str(root.fingerprint), reason)
+    below = Q(authenticated=True, certificate_until__gt=now, root=root)
+    return Client.objects.filter(wanted | below, state=ClientState.ACTIVE, protocol=Protocol.P315)
+
+
 def _parts(known: World, root: Root, reason: str, now: datetime, fate: Fate | None) -> Iterator[QuerySet[Client]]:
     """Yield querysets that share no row: those below the root are found by an index; of the others only the lost."""
     there = Client.objects.filter(state=ClientState.ACTIVE, protocol=Protocol.P315)

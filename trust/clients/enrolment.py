@@ -23,6 +23,7 @@ from trust.clients import (
     lookup,
     pending,
     policy,
+    storing,
 )
 from trust.clients.certifying import Order
 from trust.clients.credentials_check import Presented
@@ -131,7 +132,7 @@ class _Attempt:
         first = answered.digest(client.pk, self.request.der)
         row, _ = answered.find(first, self.now)
         if row is not None:
-            return _enrolled(row, self.request.name, is_new=False)
+            return self._again(row)
         last_key.check(client, self.request, proof, self.claim.nonce_key, self.now)
         return self._answer(Ground.LAST_KEY, client.pk, first)
 
@@ -144,12 +145,12 @@ class _Attempt:
             credentials_check.check_uses(found)
             client_id = uuid4()
             order = self._order(Ground.CREDENTIAL, client_id, answered.digest(client_id, self.request.der))
-            made = certifying.certify(replace(order, is_first=True, credential_id=presented.id))
-            return _enrolled(made, self.request.name, is_new=True)
+            made = certifying.certify(replace(order, credential_id=presented.id))
+            return Enrolled(made.der, self.request.name, made.ground, made.serial, is_new=True)
         first = answered.digest(found.client_id, self.request.der)
         row, _ = answered.find(first, self.now)
         if row is not None:
-            return _enrolled(row, self.request.name, is_new=False)
+            return self._again(row)
         credentials_check.check_validity(found)
         if found.is_allowed:
             return self._answer(Ground.ALLOWED, found.client_id, first)
@@ -161,8 +162,14 @@ class _Attempt:
     def _answer(self, ground: Ground, client_id: UUID, first: str) -> Enrolled:
         row, free = answered.find(first, self.now)
         if row is not None:
-            return _enrolled(row, self.request.name, is_new=False)
-        return _enrolled(certifying.certify(self._order(ground, client_id, free)), self.request.name, is_new=True)
+            return self._again(row)
+        made = certifying.certify(self._order(ground, client_id, free))
+        return Enrolled(made.der, self.request.name, made.ground, made.serial, is_new=True)
+
+    def _again(self, row: Certificate) -> Enrolled:
+        """Return what the same request got; whoever stored it may be waiting for the disk still."""
+        storing.settle()
+        return Enrolled(bytes(row.der), self.request.name, Ground(row.ground), row.serial, is_new=False)
 
     def _order(self, ground: Ground, client_id: UUID, digest: str) -> Order:
         return Order(
@@ -180,7 +187,3 @@ class _Attempt:
 def _refuse_revoked(is_revoked: bool) -> None:
     if is_revoked:
         raise RefusedError("This client was revoked.", code="revoked")
-
-
-def _enrolled(row: Certificate, name: str, *, is_new: bool) -> Enrolled:
-    return Enrolled(bytes(row.der), name, Ground(row.ground), row.serial, is_new)

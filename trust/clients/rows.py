@@ -6,7 +6,7 @@ from datetime import datetime
 
 from keys.models.root import Root, RootState
 from trust.clients import listing, status
-from trust.clients.status import Facts, Mark, Status
+from trust.clients.status import Contact, Facts, Mark, Status
 from trust.models.clients import NEVER, Client, ClientState
 
 
@@ -20,6 +20,26 @@ class Row:
     root: Root | None
     last_seen: datetime | None
     certificate_until: datetime | None
+
+    @property
+    def server(self) -> str:
+        """The first label of the server it registered with: the rest is the same on every line."""
+        return self.client.registered_with.partition(".")[0]
+
+    @property
+    def rest(self) -> str:
+        """The rest of that server's name."""
+        return self.client.registered_with[len(self.server) :]
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it should have registered since."""
+        return self.status.contact in {Contact.OVERDUE, Contact.SILENT}
+
+    @property
+    def away_classes(self) -> str:
+        """How that is drawn."""
+        return f"sm {self.status.contact_mark.kind}"
 
 
 def rows(clients: Iterable[Client], now: datetime) -> list[Row]:
