@@ -46,6 +46,11 @@ class Agent:
         self._protocol = Modern(self._client) if state.protocol == 315 else Legacy(self._client)
 
     @property
+    def folder(self) -> Path:
+        """Its directory."""
+        return self._client.directory.folder
+
+    @property
     def state(self) -> State:
         """What the client remembers: to be read, not to be changed."""
         return self._client.state

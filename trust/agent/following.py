@@ -36,7 +36,8 @@ def follow_newest(client: Client) -> None:
     the certificate was revoked.
     """
     state, now = client.state, client.clock()
-    if state.identity is None or not state.newest or state.identity.root == state.newest:
+    if state.identity is None or state.identity.root == state.newest:
+        state.move_at = None
         return
     latest_s = max(0.0, ((state.next_full or now) - now).total_seconds())
     if state.identity.root in state.revoked:

@@ -32,7 +32,7 @@ class Modern:
         client = self._client
         if now >= self._enrolment_due():
             attempt(client, self._enrolment, "enrolment", self._enrol)
-        if now >= self._registration_due():
+        if client.clock() >= self._registration_due():  # after an enrolment at once
             attempt(client, self._registration, "registration", self._register)
 
     def _enrolment_due(self) -> datetime:

@@ -216,7 +216,8 @@ class Server:
             held = proof.decode(offered[0])
             leaves = [signatures.certificate_of(der) for der in self.issued.values()]
             last = next((leaf for leaf in leaves if signatures.fingerprint(leaf) == held.last_key), None)
-            if last is None or held.nonce not in self.nonces:
+            # The last key is the one that was certified last, whether its certificate arrived or not.
+            if last is None or held.nonce not in self.nonces or self.names.get(name) != held.last_key:
                 return name in self.allowed
             spki = signatures.spki(csr)  # type: ignore[arg-type]
             signatures.verify(held.signature, proof.signed_bytes(held.nonce, name, spki), last)
