@@ -39,7 +39,12 @@ class Credential(models.Model):
         indexes = [models.Index(fields=["-created_at", "-id"])]
 
     def __str__(self) -> str:
-        return f"Enrolment credential {str(self.id)[:8]}"
+        return f"Enrolment credential {self.short}"
+
+    @property
+    def short(self) -> str:
+        """The beginning of its id, by which people tell it from others."""
+        return str(self.id)[:8]
 
     @property
     def left(self) -> int:
