@@ -7,7 +7,7 @@ from console.servers.current import current
 from trust import batches, jobs
 from trust.clients import counting, crls, exporting
 from trust.infrastructure import credentials, files, making
-from trust.publishing import ordering, publishing
+from trust.publishing import ordering, publishing, rounds
 from trust.questions import proving, signing
 
 # Verify runs in the worker: that of the log, and that of the keys.
@@ -17,8 +17,8 @@ proving.register()
 
 @job_task(jobs.PUBLISH)
 def publish(_run: Run) -> str:
-    """Look for documents that are due to be signed."""
-    return publishing.start_due(current())
+    """Look for documents that are due to be signed, and for keys that the listener is to have."""
+    return rounds.look(current())
 
 
 @job_task(jobs.SIGN_DOCUMENTS)

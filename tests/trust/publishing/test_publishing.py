@@ -24,7 +24,7 @@ from trust.anchors import Held
 from trust.errors import OutdatedError
 from trust.models.clients import Client
 from trust.models.documents import SignedDocument
-from trust.publishing import carried, directives, latest, publishing, settings, signing, trustlist
+from trust.publishing import carried, directives, latest, publishing, rounds, settings, signing, trustlist
 from trust.wire import signatures, signed
 from trust.wire.documents import Directive, Payload, Settings, TrustList, decode
 from trust.wire.signed import Kind
@@ -243,3 +243,12 @@ def test_a_document_for_one_client_reaches_only_it(make_root: MakeRoot, server: 
     assert latest.own(client.pk, 0) == [second]
     assert latest.own(client.pk, second.sequence) == []
     assert latest.latest(server).directive is None
+
+
+def test_each_look_hands_the_listener_its_keys_as_well(make_root: MakeRoot, server: Server, run_jobs: RunJobs) -> None:
+    make_root()
+    first = rounds.look(server)
+    run_jobs()
+    assert "Being signed" in first
+    assert "The listener" in first  # it has new keys, or its public half is not there yet
+    assert Entry.objects.filter(outcome="failed").count() == 0
