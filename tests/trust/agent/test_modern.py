@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -46,6 +47,10 @@ def again(agent: Agent, clock: Clock, wire: Wire) -> Agent:
     return Agent(agent.folder, clock=clock, transport=wire, jitter=middle)
 
 
+def drawn(draw: float, low: float, high: float) -> float:
+    return low + draw * (high - low)
+
+
 def enrolments(server: Server) -> list[str]:
     return [path.rsplit("/", 1)[-1] for path in server.asked if path.endswith(ENROLMENTS)]
 
@@ -79,7 +84,7 @@ def test_it_registers_every_half_to_one_and_a_half_minutes_and_anew_every_two_to
     agent = begin(tmp_path, server, wire)
     times = []
     for draw in (0.0, 1.0, 0.3, 0.8):
-        agent._client.jitter = lambda low, high, draw=draw: low + draw * (high - low)
+        agent._client.jitter = partial(drawn, draw)
         for _ in range(8):
             clock.now = agent.step()
             times.append(clock.now)
@@ -194,7 +199,7 @@ def test_a_client_with_the_wrong_init_file_learns_nothing(
 def test_a_lower_sequence_is_refused_into_the_log(agent: Agent, server: Server, clock: Clock) -> None:
     server.tell({"TLSMode": 1, "PKIClientTLSKeyRenewalWindowHours": 9}, sequence=7)
     agent.step()
-    server._is_newer = lambda _one, _said: True  # type: ignore[method-assign]
+    server.brings_everything = True
     server.documents = [server.tell({"PKIClientTLSKeyRenewalWindowHours": 1}, sequence=6)]
     clock.now = agent.due
     agent.step()
