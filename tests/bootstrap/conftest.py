@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,10 @@ class Console:
         found = ADDRESS.search(self.said)
         assert found, self.said
         return int(found[2])
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
 
     @property
     def run_id(self) -> str:
@@ -124,8 +129,23 @@ def ports_of_this_process() -> dict[str, int]:
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder without .venv and var, as after `git clone`."""
-    return copy_checkout(tmp_path_factory.mktemp("checkout"))
+    """Give a folder without .venv and var, as after `git clone`.
+
+    On the PostgreSQL leg with the .venv of this run: that `./run` makes its own is shown once.
+    """
+    folder = copy_checkout(tmp_path_factory.mktemp("checkout"))
+    if settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        link_venv(folder)
+    return folder
+
+
+def link_venv(folder: Path) -> None:
+    """Make the .venv of this run that of a checkout, as `./run` leaves it when everything is installed."""
+    (folder / ".venv").mkdir()
+    for name in ("bin", "include", "lib", "pyvenv.cfg"):
+        (folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    sums = subprocess.run(["cksum", "requirements.lock"], cwd=folder, check=True, capture_output=True, text=True)
+    (folder / ".venv" / "requirements.lock.stamp").write_text(f"{sums.stdout}{sys.version}\n")
 
 
 def copy_checkout(folder: Path) -> Path:
@@ -164,22 +184,40 @@ def database() -> Iterator[dict[str, str]]:
         yield environment
 
 
-@pytest.fixture
-def console(checkout: Path, tmp_path: Path, database: dict[str, str]) -> Iterator[Console]:
-    """Give a console that is not started yet; at the end of the test it is gone, its data stay."""
-    made = Console(checkout, tmp_path / "output", database)
+@pytest.fixture(scope="module")
+def kept_console(
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory, database: dict[str, str]
+) -> Iterator[Console]:
+    """Give the console that the tests of a file use one after the other; at the end it is gone, its data stay."""
+    made = Console(checkout, tmp_path_factory.mktemp("console") / "output", database)
     yield made
-    if made.process is not None and made.process.poll() is None:
-        made.process.kill()
-        made.process.wait()
-    if made.state.recall("last"):
-        leftovers.end(f"{made.run_id}/", grace_s=2)
+    end(made)
 
 
 @pytest.fixture
-def started(console: Console) -> Console:
-    """Give a console that answers, with every process up."""
-    # The very first start of the session makes .venv as well.
-    console.start(within_s=600)
-    wait_for(lambda: all(console.processes(name) for name in STOP_ORDER), what="all processes")
-    return console
+def console(kept_console: Console) -> Console:
+    """Give a console that is not running."""
+    end(kept_console)
+    return kept_console
+
+
+@pytest.fixture
+def started(kept_console: Console) -> Console:
+    """Give a console that answers, with every process up: the one of the test before, if that left it so."""
+    if not kept_console.is_running:
+        end(kept_console)
+        # The very first start of the session makes .venv as well.
+        kept_console.start(within_s=600)
+    wait_for(lambda: all(kept_console.processes(name) for name in STOP_ORDER), what="all processes")
+    wait_for(lambda: kept_console.get("/health/ready") == 200, what="/health/ready")
+    return kept_console
+
+
+def end(console: Console) -> None:
+    """End a console and everything that it started, however a test left it."""
+    if console.is_running:
+        assert console.process
+        console.process.kill()
+        console.process.wait()
+    if console.state.recall("last"):
+        leftovers.end(f"{console.run_id}/", grace_s=2)

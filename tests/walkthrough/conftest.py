@@ -5,8 +5,6 @@ import re
 import secrets
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from playwright.sync_api import Browser
 
 from console.supervisor import leftovers
 from console.supervisor import softhsm as local_softhsm
-from tests.bootstrap.conftest import Console, copy_checkout, own_database
+from tests.bootstrap.conftest import Console, copy_checkout, link_venv, own_database
 from tests.fixtures.softhsm import SoftHsm, Token
 from tests.walkthrough.administrator import Administrator
 
@@ -26,12 +24,7 @@ ADDRESS = re.compile(r"running at (\S+)")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a checkout whose .venv is the one of this run; tests/bootstrap shows that `./run` makes its own."""
     folder = copy_checkout(tmp_path_factory.mktemp("checkout"))
-    (folder / ".venv").mkdir()
-    for name in ("bin", "include", "lib", "pyvenv.cfg"):
-        (folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
-    # As `./run` writes it when everything is installed.
-    sums = subprocess.run(["cksum", "requirements.lock"], cwd=folder, check=True, capture_output=True, text=True)
-    (folder / ".venv" / "requirements.lock.stamp").write_text(f"{sums.stdout}{sys.version}\n")
+    link_venv(folder)
     return folder
 
 

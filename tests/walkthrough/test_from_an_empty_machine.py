@@ -105,6 +105,7 @@ def _no_secret_outside_its_file(fresh: Console, pin: str) -> None:
             assert pin.encode() not in path.read_bytes(), path
 
 
+@pytest.mark.one_database
 def test_the_keys_move_to_another_token_and_back(admin: Administrator, hsm: SoftHsm) -> None:
     """Migrate, disable, remove: each key stays usable where it was made (HSI-30 to HSI-34, SET-12)."""
     server = _names(admin)
