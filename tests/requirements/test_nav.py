@@ -69,6 +69,8 @@ def walk(menu: Menu, *labels: str) -> str:
         (("Settings", "Advanced Settings"), "<h1>Advanced Settings</h1>"),  # NAV-01
         (("Key & Trust Management", "Current Server"), 'class="card tile'),  # NAV-02
         (("Key & Trust Management", "Activity Log"), "All Root Keys"),  # NAV-03
+        (("Infrastructure",), "<h1>Infrastructure Configuration Files</h1>"),  # NAV-04, AMB-27
+        (("Client Status",), "<h1>Client Status</h1>"),  # NAV-05
     ],
 )
 def test_a_documented_path_leads_to_its_page(
