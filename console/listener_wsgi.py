@@ -6,6 +6,6 @@ from django.core.wsgi import get_wsgi_application
 
 from trust.listening.gate import Gate
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.listener_settings")
+os.environ["DJANGO_SETTINGS_MODULE"] = "console.listener_settings"  # whatever the other processes are told
 
 application = Gate(get_wsgi_application())

@@ -4,6 +4,7 @@ import base64
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from cryptography import x509
@@ -68,13 +69,14 @@ PURPOSES = {
     "legacy_tls": Purpose.LEGACY_SERVER_TLS,
 }
 
+LISTS = ("roots_der", "crosses_der", "intermediates_der")
+
 
 def encode(issuing: Issuing) -> bytes:
     """Return it as JSON, private keys in clear: seal it before it goes anywhere."""
+    lists = {name: [_text(der) for der in getattr(issuing, name)] for name in LISTS}
     keys = {name: _encode_key(key) for name in PURPOSES if (key := getattr(issuing, name)) is not None}
-    return json.dumps(
-        {"version": VERSION, "made_at": timestamp(issuing.made_at), "keys": keys, **_lists(issuing)}
-    ).encode()
+    return json.dumps({"version": VERSION, "made_at": timestamp(issuing.made_at), "keys": keys, **lists}).encode()
 
 
 def decode(content: bytes) -> Issuing:
@@ -84,15 +86,13 @@ def decode(content: bytes) -> Issuing:
         if read["version"] != VERSION:
             raise ValueError(f"Version {read['version']} of the issuing file is not known here.")
         keys = {name: _decode_key(value) for name, value in read["keys"].items()}
+        lists = {name: _ders(read[name]) for name in LISTS}
         return Issuing(
             made_at=datetime.fromisoformat(read["made_at"]),
             client_ca=keys["client_ca"],
             server_tls=keys["server_tls"],
             legacy_tls=keys.get("legacy_tls"),
-            **{
-                name: tuple(map(base64.b64decode, read[name]))
-                for name in ("roots_der", "crosses_der", "intermediates_der")
-            },
+            **lists,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("The issuing file lacks a part.") from error
@@ -108,21 +108,26 @@ def _encode_key(key: IssuingKey) -> dict[str, object]:
     }
 
 
-def _decode_key(read: dict[str, str]) -> IssuingKey:
-    private_key = load_der_private_key(base64.b64decode(read["pkcs8"]), password=None)
+def _decode_key(read: dict[str, Any]) -> IssuingKey:
+    private_key = load_der_private_key(_bytes(read["pkcs8"]), password=None)
     if not isinstance(private_key, Signer):
         raise ValueError("The issuing file holds a key of an unknown kind.")  # noqa: TRY004 - a bad file, not a bad call
     return IssuingKey(
         UUID(read["id"]),
         private_key,
-        x509.load_der_x509_certificate(base64.b64decode(read["certificate"])),
-        tuple(map(base64.b64decode, read["chain"])),
+        x509.load_der_x509_certificate(_bytes(read["certificate"])),
+        _ders(read["chain"]),
     )
 
 
-def _lists(issuing: Issuing) -> dict[str, list[str]]:
-    names = ("roots_der", "crosses_der", "intermediates_der")
-    return {name: [_text(der) for der in getattr(issuing, name)] for name in names}
+def _ders(read: object) -> tuple[bytes, ...]:
+    if not isinstance(read, list):
+        raise TypeError
+    return tuple(map(_bytes, read))
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
 
 
 def _text(der: bytes) -> str:

@@ -1,7 +1,9 @@
 """The TLS of the listener: which key and chain for which name, whose clients' certificates count, which versions.
 
-A context is made once for what the worker filed, and for `allow_tls13`; whatever changes makes another one, with
-session cache and ticket keys of its own. So no session outlives a rotation or the revocation of a root.
+A context is made once for what the worker filed, and for `allow_tls13`; whatever changes makes another one. There are
+no session tickets. A session of TLS 1.2 may be taken up again by its number, but the context that knows it goes with
+the file: so none outlives a rotation or the revocation of a root. Whether a client's certificate still counts is asked
+at each request, however its connection came about.
 """
 
 import ssl
@@ -33,7 +35,7 @@ def make(issuing: Issuing, server_name: str, *, allow_tls13: bool, socket_class:
 
 def _context(key: IssuingKey, issuing: Issuing, *, allow_tls13: bool) -> ssl.SSLContext:
     context = server_context(key.pem)
-    # Resumption would spare a signature, and keep keys of one session for the next: each connection proves itself.
+    # A ticket would be good for as long as its key, wherever it is shown (RFC 5077 §5.5, RFC 8446 §4.6.1).
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     if not allow_tls13:

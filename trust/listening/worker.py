@@ -12,6 +12,12 @@ class Load(threading.local):
 
     waited_s: float = 0.0
     is_stopping: bool = False
+    request: Any = None
+
+    def close_after(self) -> None:
+        """Have the connection closed after the answer: gunicorn does not heed a header that says so."""
+        if self.request is not None:
+            self.request.force_close()
 
 
 load = Load()
@@ -29,6 +35,7 @@ class ListenerWorker(OpenWorker):
         """Tell the gate what it needs to know, then handle the request."""
         load.waited_s = conn.started_at - conn.ready_at
         load.is_stopping = not self.alive
+        load.request = req
         return super().handle_request(req, conn)
 
     def handle(self, conn: Any) -> Any:
