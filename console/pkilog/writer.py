@@ -4,7 +4,7 @@ import fcntl
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from console.pkilog.line import Level, Line
 
 logger = logging.getLogger(__name__)
 
-MODE = 0o640
+MODE = 0o660  # the worker and the listeners are users of one group, and write the same files
 ROTATE_BYTES = 5 * 1024 * 1024
 KEPT = 9
 
@@ -59,7 +59,7 @@ def folder() -> Path:
 def _locked(where: Path) -> Iterator[None]:
     # One lock for both files: a process that rotates must not meet another one that has the old file open.
     where.mkdir(parents=True, exist_ok=True)
-    lock = os.open(where / ".pki.lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, MODE)
+    lock = _open(where / ".pki.lock", os.O_WRONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -68,11 +68,18 @@ def _locked(where: Path) -> Iterator[None]:
 
 
 def _append(path: Path, line: bytes) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
+    file = _open(path, os.O_WRONLY | os.O_APPEND)
     try:
         os.write(file, line)
     finally:
         os.close(file)
+
+
+def _open(path: Path, how: int) -> int:
+    file = os.open(path, how | os.O_CREAT | os.O_CLOEXEC, MODE)
+    with suppress(PermissionError):  # another user made it, and did this
+        os.fchmod(file, MODE)  # whatever the umask of the process is
+    return file
 
 
 def _rotate(path: Path) -> None:

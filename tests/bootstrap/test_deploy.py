@@ -30,11 +30,15 @@ class Unit(RawConfigParser):
 
 
 def _read_by_the_code() -> str:
-    return "\n".join(path.read_text() for path in (BASE_DIR / "console").rglob("*.py"))
+    paths = [*(BASE_DIR / "console").rglob("*.py"), *(BASE_DIR / "trust" / "listening").rglob("*.py")]
+    return "\n".join(path.read_text() for path in paths)
 
 
 def test_there_is_a_unit_for_each_process() -> None:
-    assert [f"keystead-{name}.service" for name in ("beat", "hmg", "setup", "web", "worker")] == UNITS
+    units = [
+        f"keystead-{name}.service" for name in ("beat", "hmg", "listener", "listener-plain", "setup", "web", "worker")
+    ]
+    assert sorted(units) == UNITS
 
 
 @pytest.mark.parametrize("name", ["keystead.env", *UNITS])
@@ -58,23 +62,25 @@ def test_each_process_gets_the_secrets_it_needs_and_no_other() -> None:
     assert given == {
         "keystead-beat.service": {"broker-url"},
         "keystead-hmg.service": set(),  # a PIN comes with each request, and stays in memory
+        "keystead-listener.service": {"database-url", "listener-key"},  # no broker, and nothing that signs sessions
+        "keystead-listener-plain.service": {"database-url"},
         "keystead-setup.service": {"secret-key", "database-url", "broker-url"},
         "keystead-web.service": {"secret-key", "database-url", "broker-url"},
         "keystead-worker.service": {"database-url", "broker-url"},
     }
 
 
-@pytest.mark.parametrize("name", ["keystead-web.service", "keystead-beat.service"])
+@pytest.mark.parametrize("name", ["web", "beat", "listener", "listener-plain"])
 def test_what_seals_cannot_reach_what_opens(name: str) -> None:
-    unit = Unit(name)
-    assert "KEYSTEAD_SEALING_KEY_FILE=/dev/null" in unit.values_of("Environment")
+    unit = Unit(f"keystead-{name}.service")
+    assert "KEYSTEAD_SEALING_KEY_FILE=/dev/null" in " ".join(unit.values_of("Environment")).split()
     assert any("/var/lib/keystead/worker".startswith(path) for path in unit.values_of("InaccessiblePaths"))
     assert unit.get("Service", "User") != Unit("keystead-worker.service").get("Service", "User")
 
 
 def test_the_commands_are_those_of_the_local_run() -> None:
     commands = (BASE_DIR / "console/supervisor/commands.py").read_text()
-    for name in ("web", "worker", "beat"):
+    for name in ("web", "worker", "beat", "listener", "listener-plain"):
         (line,) = Unit(f"keystead-{name}.service").values_of("ExecStart")
         words = [word for word in line.split()[1:] if not set(word) & set("/${@")]
         assert [word for word in words if word not in commands] == []

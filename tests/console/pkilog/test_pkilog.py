@@ -37,7 +37,7 @@ def test_a_line_has_its_parts_and_the_file_its_mode(folder: Path, monkeypatch: p
     assert written(folder) == [
         '2026-11-21T12:00:00.000000Z ERROR hsm.check login subject="Root HSM" result="CKR_PIN_LOCKED"'
     ]
-    assert stat.S_IMODE((folder / "pki.log").stat().st_mode) == 0o640
+    assert stat.S_IMODE((folder / "pki.log").stat().st_mode) == 0o660
 
 
 def test_handshakes_go_to_the_tls_log(folder: Path) -> None:
