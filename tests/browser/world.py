@@ -41,6 +41,7 @@ from keys.models.root import Root
 from keys.models.statements import CrossCertificate
 from keys.models.subordinate import Subordinate
 from settings_store import store
+from tests.browser import fleet
 from tests.browser.routes import Values
 from tests.fixtures.groups import by_module
 from tests.fixtures.softhsm import SoftHsm, Token
@@ -95,6 +96,7 @@ class World:
             "console:help-page.slug": [page.slug for page in PAGES],
             "keys:integration-step.slug": [step.slug for step in Integration().steps],
             **self.values_of_groups(),
+            **fleet.values(),
         }
 
     def values_of_groups(self) -> Values:
@@ -142,6 +144,7 @@ def world(server: Server, admin: User, auditor: User, softhsm: SoftHsm, run_jobs
     assert new
     assert new.pk != old.pk, [(job.kind_name, job.state, job.message) for job in ran]
     hsm_group, software_group = add_groups(token, admin, auditor, run_jobs)
+    fleet.add_clients(server, old, new, admin, run_jobs)
     planned = revocation.schedule_in_a_week(old, actor=admin.actor)
     return World(admin, auditor, old, new, planned, hsm_group, software_group)
 

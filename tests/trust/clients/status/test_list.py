@@ -15,6 +15,7 @@ from console.servers.models import Server
 from keys.models.root import Root
 from tests.trust.clients.status.conftest import MakeClients
 from trust.clients import counting
+from trust.clients.listing import SORTS, Wanted
 from trust.models.clients import NEVER, Client, PendingEnrolment
 
 NAME = re.compile(r'id="client-[0-9a-f-]+" href="[^"]+">([^<]+)<')
@@ -214,8 +215,6 @@ def test_a_fragment_is_only_the_table(make_clients: MakeClients, admin_client: B
 
 def test_every_choice_is_found_by_an_index(server: Server, new: Root) -> None:
     """With nothing known of the table's contents, as on a fresh database."""
-    from trust.clients.listing import SORTS, Wanted
-
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:  # which would rather read a small table without an index
             cursor.execute("SET LOCAL enable_seqscan = off")
