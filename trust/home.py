@@ -32,7 +32,7 @@ def _state(connected: int, pending: int) -> tuple[Mark, str]:
     if not connected:
         return Mark.WARN, "No client is connected"
     if pending:
-        return Mark.WARN, f"{pending:,} cannot prove the last key and wait for you"
+        return Mark.WARN, f"{connected:,} connected, {pending:,} waiting for leave to re-enrol"
     return Mark.OK, f"{connected:,} connected: the root keys work"
 
 
