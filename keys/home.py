@@ -21,7 +21,7 @@ def root_keys(_request: HttpRequest) -> Panel:
     standing = Standing.read(current())
     active = [root for root in standing.roots if root.is_active]
     open_components = [one for one in propagation.components(standing.server) if not one.done]
-    state, summary = _state(standing, len(open_components))
+    state, summary = _state(standing, sum(one.kind == propagation.OWN for one in open_components))
     lines = [Fact(root.short_name, _where(root, standing), reverse("keys:root", args=[root.pk])) for root in active]
     lines += [Fact(one.name, one.state, reverse("keys:propagation")) for one in open_components]
     return Panel(
