@@ -100,6 +100,22 @@ def rotate(*, actor: Actor) -> int:
     return count
 
 
+_other_pairs: list[Callable[[], None]] = []
+
+
+def register_pair(replace: Callable[[], None]) -> None:
+    """Add the replacement of a pair that another process opens with; nothing that lasts is sealed for it."""
+    if replace not in _other_pairs:
+        _other_pairs.append(replace)
+
+
+def replace_other_pairs() -> int:
+    """Replace the pairs of other processes; harmless when repeated. Return how many there are."""
+    for replace in _other_pairs:
+        replace()
+    return len(_other_pairs)
+
+
 def mend(store: LocalStore) -> None:
     """Remove the old slot that a replacement left in pki.db; nothing when there is none.
 

@@ -5,6 +5,7 @@ from console.lib.sealing import SealingPublic
 from console.lib.sealingpair import SealingPair
 from console.lib.setup import register_step
 from console.servers.current import current
+from keys import resealing
 from trust.issuing import filing, places
 
 
@@ -42,5 +43,12 @@ def file_issuing() -> str | None:
     return "Keys handed to the listener." if filing.file_if_changed(current()) else None
 
 
+def renew_listener_pair() -> None:
+    """Replace the listener's pair, and seal for the new one what the old one opened."""
+    replace_listener_pair()
+    filing.file_if_changed(current())
+
+
+resealing.register_pair(renew_listener_pair)
 register_step("sealing pair of the listener", make_listener_pair)
 register_step("keys of the listener", file_issuing)

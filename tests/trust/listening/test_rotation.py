@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from django.core.management import call_command
 
 from console.lib.actor import Actor
 from console.lib.errors import UnavailableError
@@ -139,17 +140,19 @@ def test_the_file_opens_for_the_listener_alone(listener_keys: Server) -> None:
         worker_pair().open(sealed, purpose=places.PURPOSE, row_id=listener_keys.fqdn)
     with pytest.raises(UnavailableError):
         opening.pair().open(sealed, purpose=places.PURPOSE, row_id="other.example.com")
-    # A new pair: the worker sees that the file is for another one, without opening anything.
+    # `manage.py sealing rotate` replaces the pair too, and seals for the new one.
     former = opening.pair()
-    setup.replace_listener_pair()
+    call_command("sealing", "rotate")
     assert setup.make_listener_pair() is None
-    assert filing.file_if_changed(listener_keys)
     assert not filing.file_if_changed(listener_keys)
     opening.forget()
+    assert opening.pair() != former
     assert opening.issuing().client_ca.id == issuing.client_ca.id
     with pytest.raises(UnavailableError):
         former.open(path.read_bytes().partition(b"\n")[2], purpose=places.PURPOSE, row_id=listener_keys.fqdn)
     # Halves that do not belong together are found by set-up, and a lost pair is made again.
     places.public_file().unlink()
     assert setup.make_listener_pair() == "Sealing pair of the listener made."
+    # The worker sees that the file is for another pair, without opening anything.
+    assert filing.file_if_changed(listener_keys)
     opening.forget()
