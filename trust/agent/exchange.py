@@ -55,10 +55,9 @@ def ask(client: Client, at: Door, request: Request) -> Reply:
     """
     try:
         reply = client.transport.send(at, request)
-    except HandshakeError:
-        raise
     except UnreachableError as error:
-        if at.tls and at.tls.certificate and error.connected and _answers_without(client):
+        is_plain_break = error.connected and not isinstance(error, HandshakeError)
+        if at.tls and at.tls.certificate and is_plain_break and _answers_without(client):
             client.breaks += 1
             if client.breaks >= MOST_BREAKS:
                 raise CertificateRefusedError("The connection breaks whenever the certificate is shown.") from error

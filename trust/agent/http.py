@@ -7,6 +7,7 @@ import io
 import socket
 import ssl
 import time
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
@@ -32,6 +33,9 @@ class HttpTransport:
         connection = self._connection(door, until)
         try:
             return _ask(connection, request)
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            self.close()
+            raise UnreachableError("The server closed the connection.", connected=True) from error
         except ssl.SSLError as error:
             # TLS 1.3: the server judges a client's certificate after the client's side of the handshake is done.
             self.close()
@@ -114,11 +118,21 @@ class _Timed:
 
     def sendall(self, data: Any) -> None:
         self._raw.settimeout(_left(self.until))
-        self._raw.sendall(data)
+        try:
+            self._raw.sendall(data)
+        except OSError:
+            self._hear_why()
+            raise
 
     def receive_into(self, buffer: Any) -> int:
         self._raw.settimeout(_left(self.until))
         return self._raw.recv_into(buffer)
+
+    def _hear_why(self) -> None:
+        """Raise what the peer said before it hung up, such as a TLS alert; nothing if it said nothing."""
+        with suppress(TimeoutError, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            self._raw.settimeout(min(1.0, _left(self.until)))
+            self._raw.recv(1)
 
     def makefile(self, *_arguments: Any) -> io.BufferedReader:
         return io.BufferedReader(_Reading(self))
