@@ -16,6 +16,8 @@ STOP_ORDER = ("web", "listener", "listener-plain", "beat", "worker", "gateway", 
 # Read once by their reader and of no use to the others.
 NOWHERE = os.devnull
 
+TOLD_TO_CLIENTS = {"listener": "KEYSTEAD_LISTENER_PORT", "listener-plain": "KEYSTEAD_LISTENER_PLAIN_PORT"}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -47,6 +49,8 @@ def environment(run: Run) -> dict[str, str]:
         "KEYSTEAD_STATE_DIR": str(run.state.root),
         "KEYSTEAD_ORIGIN": run.address,
         "KEYSTEAD_PORT": str(run.ports["web"]),
+        # What clients are told in their files. The ports of a start before there were listeners do not name them.
+        **{name: str(run.ports[port]) for port, name in TOLD_TO_CLIENTS.items() if port in run.ports},
         "PYTHONUNBUFFERED": "1",
     }
     if not (os.environ.get("SECRET_KEY") or os.environ.get("SECRET_KEY_FILE")):
