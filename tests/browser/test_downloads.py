@@ -11,6 +11,7 @@ from console.accounts.models import User
 from console.jobs.models import Job
 from console.servers.models import Server
 from keys import roots
+from keys.models.subordinate import Subordinate
 from tests.browser import judging
 from tests.browser.conftest import OpenPage
 from tests.browser.test_pages import judge
@@ -78,7 +79,7 @@ def test_a_file_is_downloaded_by_itself_and_its_credential_is_withdrawn(
 
 def add_enrolled(credential: Credential) -> None:
     """Have three clients enrol; two of them never registered with their certificate."""
-    issuer = rows.Subordinate.objects.get(purpose="client-tls-ca", state="active")
+    issuer = Subordinate.objects.get(purpose="client-tls-ca", state="active")
     for number in range(3):
         last_seen = {} if number == 2 else {"last_seen": NEVER}
         client = rows.client(credential.server, f"lost-{number}.example.com", credential=credential, **last_seen)

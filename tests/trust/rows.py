@@ -17,7 +17,7 @@ from trust.models.clients import Client, RootSet
 DAY = timedelta(days=1)
 
 
-def root(server: Server, number: int, **columns: Any) -> Root:
+def root(server: Server, number: int | None, **columns: Any) -> Root:
     """Return an active root, or one in the state that the columns say."""
     now = clock.now()
     fingerprint = hashlib.sha256(f"{server.fqdn} {number}".encode()).hexdigest()

@@ -19,7 +19,7 @@ def test_an_administrator_may_do_everything(admin: User) -> None:  # ROL-01, ROL
 
 def test_an_auditor_reads_and_changes_nothing(auditor: User) -> None:  # AMB-35
     allowed = {capability for capability in Capability if auditor.may(capability)}
-    assert allowed == {Capability.PUBLIC, Capability.SIGNED_IN, Capability.READ}
+    assert allowed == {Capability.PUBLIC, Capability.SIGNED_IN, Capability.READ, Capability.SEE_QUESTIONS}
 
 
 def test_a_user_without_a_role_may_only_be_signed_in(plain_user: User) -> None:
@@ -33,7 +33,8 @@ def test_a_user_who_is_not_active_may_do_nothing(admin: User) -> None:
 
 def test_a_question_user_asks_questions_and_nothing_else(make_user: Callable[..., User]) -> None:  # ROL-04
     asker = make_user("quentin", RoleKey.QUESTION_USER)
-    assert asker.capabilities == {Capability.PUBLIC, Capability.SIGNED_IN, Capability.ASK_QUESTIONS}
+    questions = {Capability.ASK_QUESTIONS, Capability.SEE_QUESTIONS}
+    assert asker.capabilities == questions | {Capability.PUBLIC, Capability.SIGNED_IN}
 
 
 def test_the_roles_exist_from_the_start() -> None:  # ROL-03

@@ -1,6 +1,7 @@
 """Settings of TLS say how many clients they concern, on the form and after the save."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client as Browser
@@ -17,7 +18,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 @pytest.fixture
 def fleet(server: Server) -> None:
     """Make two of Client 7.2 without TLS, one with, one that is revoked, and one of Client 7.4 without."""
-    for name, columns in {
+    clients: dict[str, dict[str, Any]] = {
         "old-1": {"protocol": 314, "using_tls": False},
         "old-2": {"protocol": 314, "using_tls": False},
         "old-3": {"protocol": 314, "using_tls": True},
@@ -28,7 +29,8 @@ def fleet(server: Server) -> None:
             "revoked_at": clock.now() - timedelta(days=1),
         },
         "new-1": {"protocol": 315, "using_tls": False},
-    }.items():
+    }
+    for name, columns in clients.items():
         rows.client(server, f"{name}.example.com", authenticated=False, **columns)
 
 

@@ -38,7 +38,7 @@ class Browser:
         self.run_jobs()
         answer = self.client.get(f"{place}keystead-init.dat")
         assert answer.status_code == 200, answer.content.decode()
-        return answer.content  # type: ignore[no-any-return]
+        return bytes(answer.content)
 
 
 @pytest.fixture

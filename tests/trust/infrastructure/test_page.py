@@ -30,9 +30,8 @@ def legacy_root(server: Server) -> Root:
     """legacy-root with a public key of its own; EC, since only its bytes matter here."""
     spki = ec.generate_private_key(ec.SECP256R1()).public_key()
     der = spki.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return rows.root(
-        server, None, kind=RootKind.LEGACY, name="legacy-root", spki_der=der, fingerprint=spki_fingerprint(der)
-    )
+    fingerprint = spki_fingerprint(der)
+    return rows.root(server, None, kind=RootKind.LEGACY, name="legacy-root", spki_der=der, fingerprint=fingerprint)
 
 
 def serve_client_7_2() -> None:
