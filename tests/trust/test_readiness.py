@@ -270,3 +270,19 @@ def test_at_the_date_it_gives_a_client_that_is_away_is_free(hours: int, ago: int
     date = readiness.ready_at(client, world, fingerprint(0), "policy", NOW)
     assert date is not None
     assert readiness.verdict(client, world, fingerprint(0), "policy", date).fate is Fate.FREE
+
+
+def test_a_client_that_missed_three_roots_is_lost_and_one_that_missed_two_is_not() -> None:
+    """The path length of a cross-certificate lets no third one follow (RFC 5280 §4.2.1.9)."""
+    for missed, comes_back in ((2, True), (3, False)):
+        server = Server()
+        for number in range(missed):
+            server.create(in_doubt=False, missing=frozenset())
+            if number < missed - 1:
+                server.revoke(number, "policy")
+        gone = missed - 1
+        peer = Peer(Held({fingerprint(0): root(0).der}), 0, NOW + HOUR, NOW)
+        found = readiness.verdict(dependant(peer), server.world(), fingerprint(gone), "policy", NOW)
+        server.revoke(gone, "policy")
+        assert contact(peer, server) is comes_back
+        assert (found.fate is not Fate.LOST) is comes_back
