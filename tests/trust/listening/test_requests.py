@@ -105,10 +105,6 @@ def test_a_stop_answers_what_is_under_way_and_says_come_back_to_the_rest(listene
     assert end_of(under_way).startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 503 "))  # it came before the stop, or as it began
     assert listener.running.wait(60) == 0
     assert "Traceback" not in listener.log.read_text()
-    # kill -9 leaves nothing that keeps it from starting again.
-    listener.start()
-    listener.kill()
-    listener.start()
 
 
 def test_a_request_that_waited_too_long_for_a_thread_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
