@@ -4,7 +4,7 @@ fleet = Fleet(folder, init_file, connect=Address(listener.address, listener.port
 members = fleet.begin("pc-001.example.com", "pc-002.example.com")
 fleet.each(Member.contact)                      # a thread pool; Member.contact: until there is nothing left to say
 members[0].line.offline = True                  # the cable is out
-members[0].line.losses = [Loss.ANSWER]          # what happens to the requests that follow: one each
+members[0].line.losses = [None, Loss.ANSWER]    # what happens to the requests that follow: one each
 members[0].line.losses = [Loss.POWER_AFTER]     # kill -9 once the server has the request
 members[0].clock.skew = timedelta(days=1)       # the clock of the machine is wrong
 members[0].revive()                             # a new process on the same directory
@@ -68,7 +68,7 @@ class Line:
 
     def __init__(self) -> None:
         self.offline = False
-        self.losses: list[Loss] = []
+        self.losses: list[Loss | None] = []
         self.requests = 0
         self.registered = 0
         self._real = HttpTransport(DEADLINE_S)
