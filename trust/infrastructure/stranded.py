@@ -1,8 +1,8 @@
 """Who would have no other way back if an enrolment credential were withdrawn.
 
 A client that holds a key which was certified proves that key, and needs no credential. Left are those that wait to be
-let in again with this file, and those that never registered with what they were issued: their certificate may never
-have reached them, and then only the credential lets them ask again.
+let in again with this file, and those that never registered with what they were issued: it may never have reached them,
+and who lost key or request as well has to be let in again, which takes a credential that still enrols.
 """
 
 from dataclasses import dataclass
