@@ -11,6 +11,7 @@ NAME = re.compile(rf"(?=.{{1,253}}\Z){LABEL}(?:\.{LABEL})*\Z")
 def client_name(text: str) -> str:
     """Return the name in lower case without a final dot; raises WireError for what is no host name."""
     name = text.strip().rstrip(".").lower()
-    if not NAME.match(name):
+    # Other scripts have capitals that become ASCII: the Kelvin sign is one.
+    if not text.isascii() or not NAME.match(name):
         raise WireError("This is not a host name.", code="bad-name")
     return name

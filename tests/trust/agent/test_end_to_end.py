@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from console.jobs.models import Job
-from keys import revocation
-from keys.models.root import Root
+from keys import revocation, rotation
+from keys import setup as keys_setup
+from keys.models.root import Root, RootKind
+from tests.fixtures.flags import set_flag
 from tests.fixtures.listener import Listener
 from tests.keys.conftest import ALICE, make_root
 from tests.keys.test_revocation import plan
@@ -92,6 +95,28 @@ def grounds(name: str) -> list[str]:
     return [row.ground for row in Certificate.objects.filter(client__name=name).order_by("id")]
 
 
+def client_72(listener: Listener, clock: Ahead, folder: Path, run_jobs: RunJobs) -> None:
+    """Register by protocol 314 in TLS, with keystead.pub and nothing else."""  # BND-02
+    assert listener.server
+    keys_setup.make_legacy_root()
+    set_flag("enable_protocol_314_flag", 1)
+    rotation.start_due(listener.server)
+    run_jobs()
+    listener.file()
+    legacy_root = Root.objects.get(kind=RootKind.LEGACY)
+    server = Address(listener.fqdn, listener.port, 0)
+    pem = load_der_public_key(bytes(legacy_root.spki_der)).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    directory = Directory(folder)
+    directory.settings.set_local("ReportingTLSMode", 1)
+    connect = Address(listener.address, listener.port, 0)
+    beginning.from_public_key(directory, pem, name="old.example", server=server, connect=connect)
+    agent = Agent(folder, clock=clock, jitter=middle)
+    # The flag reaches the listener within a second.
+    run(agent, clock, lambda: Client.objects.filter(name="old.example", using_tls=True).exists())
+    assert set(agent.state.roots) == {legacy_root.fingerprint}
+    assert not Client.objects.get(name="old.example").authenticated
+
+
 def test_clients_follow_their_server_through_a_rotation(  # AMB-05, HSI-44, KEY-43 to KEY-45, KEY-47, KEY-58, BND-01
     begin: Callable[[str], Agent],
     clock: Ahead,
@@ -124,6 +149,8 @@ def test_clients_follow_their_server_through_a_rotation(  # AMB-05, HSI-44, KEY-
     run(here, clock, lambda: set(here.state.roots) == {new.fingerprint})
     run(here, clock, lambda: Client.objects.get(pk=client.pk).root_id == new.pk)
     assert grounds("here.example") == [Ground.CREDENTIAL, Ground.RENEWAL]
+
+    client_72(listener, clock, tmp_path / "old.example", run_jobs)
 
     # Who was away holds only the old root and a certificate below it, and comes back by itself.
     run(away, clock, lambda: set(away.state.roots) == {new.fingerprint})
