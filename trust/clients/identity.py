@@ -7,15 +7,13 @@ from cryptography import x509
 from console.lib.errors import RefusedError
 from keys.models.subordinate import SubordinateState
 from trust.models.certificates import Certificate
-from trust.models.clients import ClientState
+from trust.models.clients import Client, ClientState
 
-# What no decision needs: a registration reads this row each time.
-_UNREAD = (
-    "issuer__intended_der",
-    "issuer__certificate_der",
-    "issuer__spki_der",
-    "issuer__problem",
-    "spki_der",
+# What decisions need, and no more: a registration reads this row each time, and Django's time for it is one of columns.
+_READ = (
+    *("client", "issuer", "serial", "spki_fingerprint", "der", "not_before", "not_after", "revoked_at"),
+    *("issuer__state", "issuer__root", "client__holding__digest"),
+    *(f"client__{column.name}" for column in Client._meta.concrete_fields),
 )
 
 
@@ -56,6 +54,6 @@ def _find(certificate_der: bytes) -> Certificate | None:
         serial = x509.load_der_x509_certificate(certificate_der).serial_number
     except ValueError:
         return None
-    rows = Certificate.objects.select_related("client__holding", "issuer").defer(*_UNREAD)
-    row = rows.filter(serial=f"{serial:x}").first()
+    rows = Certificate.objects.select_related("client__holding", "issuer").only(*_READ).order_by()
+    row = next(iter(rows.filter(serial=f"{serial:x}")[:1]), None)
     return row if row is not None and bytes(row.der) == certificate_der else None
