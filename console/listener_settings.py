@@ -19,5 +19,8 @@ SECURE_PROXY_SSL_HEADER = None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 # Requests are many and short: a connection for each would cost more than the request.
 DATABASES["default"]["CONN_MAX_AGE"] = 60
+# A question before each request would cost as much as many of them: one that meets a dead connection is told to come
+# again (503), and the next has a new one.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = False
 # A refusal stands in the PKI log, once; Django would write a line for each.
 LOGGING["loggers"]["django.request"] = {"handlers": [], "level": "ERROR", "propagate": True}

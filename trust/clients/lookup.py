@@ -7,11 +7,12 @@ database, so that only words and numbers come back.
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from trust.clients import guesses
+from trust.clients import guesses, hotsql
 from trust.clients.guesses import Guesses
 from trust.models.clients import Client
 from trust.models.credentials import Credential
@@ -47,15 +48,17 @@ class Found:
 
 def look_up(name: str, credential_id: UUID, address: str, now: datetime) -> Found:
     """Return what is known of a name, of a credential, and of wrong credentials from an address."""
-    moment = connection.ops.adapt_datetimefield_value(now)
-    began = connection.ops.adapt_datetimefield_value(guesses.window(now))
-    row_id = Credential._meta.pk.get_db_prep_value(credential_id, connection)
+    moment: Any = now
+    began: Any = guesses.window(now)
+    row_id: Any = credential_id
+    if not hotsql.is_postgresql():
+        moment, began = map(connection.ops.adapt_datetimefield_value, (moment, began))
+        row_id = credential_id.hex
     parameters = (moment, moment, began, guesses.origin(address), began, str(credential_id), row_id, name, True)
-    with connection.cursor() as cursor:
-        cursor.execute(SQL, parameters)
-        secret, withdrawn, expired, exhausted, client_id, revoked, allowed, by_address, by_credential = (
-            cursor.fetchone()
-        )
+    row = hotsql.first_row(SQL, parameters)
+    if row is None:
+        raise LookupError("The query begins with one row, whatever joins.")
+    secret, withdrawn, expired, exhausted, client_id, revoked, allowed, by_address, by_credential = row
     return Found(
         secret_sha256=secret or "",
         is_withdrawn=bool(withdrawn),

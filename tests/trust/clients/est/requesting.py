@@ -55,7 +55,7 @@ def csr(
 ) -> bytes:
     """Return a PKCS#10 request, DER."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(
-        subject or x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        subject if subject is not None else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     )
     if hosts:
         builder = builder.add_extension(
