@@ -11,7 +11,7 @@ from trust.wire.errors import WireError
 
 
 def attempt(client: Client, track: Track, what: str, work: Callable[[], datetime]) -> None:
-    """Do the work; it returns when it is due again. No failure of a server or a network leaves this function."""
+    """Do the work; it returns when it is due again. No failure of server, network or disk leaves this."""
     name = client.state.name
     try:
         track.succeeded(work())
@@ -23,6 +23,10 @@ def attempt(client: Client, track: Track, what: str, work: Callable[[], datetime
         level = Level.ERROR if isinstance(error, HandshakeError) else Level.WARNING
         client.log.tls(f"{what}-failed", name, f"{error.code}: {error.message}", level)
         client.server_index += 1
+        track.failed(client.clock(), client.jitter)
+    except OSError as error:
+        # A full disk: what is in doubt is in doubt on the disk already, so nothing is lost by coming again.
+        client.log.key(f"{what}-failed", name, f"disk: {error.strerror}", Level.ERROR)
         track.failed(client.clock(), client.jitter)
     except (AgentError, WireError) as error:
         client.log.key(f"{what}-failed", name, f"{error.code}: {error.message}", Level.ERROR)

@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--public-key", type=Path, help=f"the {initfile.LEGACY_FILE_NAME} of the server (protocol 314)")
     parser.add_argument("--server", type=_address, metavar="NAME[:PORT[:PLAIN]]", help="the server (protocol 314)")
     parser.add_argument("--connect", type=_address, metavar="HOST[:PORT[:PLAIN]]", help="reach the servers here")
-    parser.add_argument("--name", default=socket.getfqdn(), help="the name of this client")
+    parser.add_argument("--name", help="the name of this client; without, that of this machine")
     parser.add_argument("--once", action="store_true", help="do what is due now, then end")
     parser.add_argument("--set", action="append", metavar="NAME=VALUE", default=[], help="set a local setting")
     parser.add_argument("--unset", action="append", metavar="NAME", default=[], help="delete a local setting")
@@ -74,11 +74,12 @@ def _change(directory: Directory, asked: argparse.Namespace) -> int:
 
 
 def _begin(directory: Directory, asked: argparse.Namespace) -> None:
+    name = asked.name or (socket.getfqdn() if directory.is_new else "")
     if asked.init and asked.protocol == 315:
-        beginning.from_init(directory, _read(asked.init), name=asked.name, connect=asked.connect)
+        beginning.from_init(directory, _read(asked.init), name=name, connect=asked.connect)
     elif asked.public_key and asked.server and asked.protocol == 314:
         pem = _read(asked.public_key)
-        beginning.from_public_key(directory, pem, name=asked.name, server=asked.server, connect=asked.connect)
+        beginning.from_public_key(directory, pem, name=name, server=asked.server, connect=asked.connect)
     elif asked.init or asked.public_key or directory.is_new:
         raise SetupError(
             "A client begins with --init, or with --protocol 314, --public-key and --server.", code="usage"

@@ -15,7 +15,6 @@ from trust.agent.transport import Door, Reply
 from trust.agent.ways import Choice, choice
 from trust.wire.errors import WireError
 
-NOT_WITH_THIS_CERTIFICATE = (401, 403)
 MOST_DOUBTFUL = 4
 
 
@@ -87,9 +86,10 @@ def _send(client: Client, at: Door, wanted: Request) -> Reply:
 
 
 def _after_refusal(client: Client, wanted: Request, status: int) -> None:
-    if wanted.way is Way.RENEWAL and status in NOT_WITH_THIS_CERTIFICATE:
-        refuse(client)
+    if wanted.way is Way.RENEWAL:
         client.turn = 0
+        if status == 401:  # this request alone may be wrong in any other case; a registration will show it
+            refuse(client)
     elif not wanted.in_doubt:
         client.turn += 1
     if wanted.in_doubt:

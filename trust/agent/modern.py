@@ -10,7 +10,7 @@ from trust.agent.timing import NEVER, Track
 from trust.wire import signatures
 
 WINDOW = "PKIClientTLSKeyRenewalWindowHours"
-AGAIN_S = (300.0, 900.0)
+AGAIN_S = (3600.0, 7200.0)
 REVOKED_WAIT_S = 3600
 CLIENT_REVOKED = "client-revoked"
 

@@ -348,6 +348,38 @@ def test_a_known_name_without_its_key_waits_until_an_administrator_allows_it(
     run(other, clock, lambda: other.state.identity is not None)
 
 
+def test_a_registration_that_is_refused_for_the_certificate_leads_to_the_proof(
+    agent: Agent, server: Server, clock: Clock
+) -> None:
+    agent.step()
+    said = b'{"code":"unknown-certificate","message":"This certificate was not issued here."}'
+    server.refuse["/v1/registrations"] = Reply(401, "application/json", said)
+    clock.now = agent.due
+    agent.step()
+    server.refuse.clear()
+    run(agent, clock, lambda: len(server.registrations) == 2)
+    assert enrolments(server) == ["simpleenroll", "simpleenroll"]
+
+
+def test_a_renewal_that_is_refused_does_not_end_the_registrations(agent: Agent, server: Server, clock: Clock) -> None:
+    agent.step()
+    server.refuse["/.well-known/est/simplereenroll"] = Reply(403, "text/plain", b"Not now.\n")
+    clock.now = START + timedelta(hours=165)
+    run(agent, clock, lambda: len(server.registrations) == 4)
+    assert "http-403: Not now." in log_of(agent.folder)
+    server.refuse.clear()
+    run(agent, clock, lambda: len(server.issued) == 2)
+    assert enrolments(server)[-1] == "simplereenroll"
+
+
+def test_a_client_that_was_revoked_comes_again_in_an_hour(agent: Agent, server: Server, clock: Clock) -> None:
+    agent.step()
+    said = b'{"code":"client-revoked","message":"This client was revoked on this server."}'
+    server.refuse["/v1/registrations"] = Reply(403, "application/json", said)
+    clock.now = agent.due
+    assert agent.step() - clock.now >= timedelta(hours=1)
+
+
 class LostError(Exception):
     """The process dies here."""
 
