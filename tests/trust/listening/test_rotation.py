@@ -33,6 +33,7 @@ def serial(connection: NamedConnection) -> int:
     connection.request(*LIVE)
     assert connection.getresponse().read() == b"live\n"
     der = connection.sock.getpeercert(binary_form=True)
+    assert der
     return x509.load_der_x509_certificate(der).serial_number
 
 
