@@ -76,7 +76,7 @@ def body_of(request: HttpRequest, kind: type[Body]) -> Body:
         raise TooLargeError(f"The body is longer than {MOST_BYTES:,} bytes.", code="too-large")
     try:
         body = msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
+    except (UnicodeDecodeError, msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
         raise InvalidError(f"The body cannot be read: {error}.", code="bad-body") from error
     request.META[refusals.CLIENT] = getattr(body, "name", "")
     return body
