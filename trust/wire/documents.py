@@ -95,5 +95,5 @@ def decode(raw: bytes, kind: type[Document]) -> Document:
     """Return a payload; raises WireError."""
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (UnicodeDecodeError, msgspec.DecodeError, msgspec.ValidationError) as error:
         raise WireError(f"The document does not hold what its kind asks for: {error}.", code="bad-payload") from error

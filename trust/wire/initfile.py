@@ -82,7 +82,7 @@ def decode(raw: bytes) -> Content:
     try:
         signed = msgspec.json.decode(raw[len(FIRST_LINE) :], type=Signed)
         content = msgspec.json.decode(signed.payload, type=Content)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (UnicodeDecodeError, msgspec.DecodeError, msgspec.ValidationError) as error:
         # Without its text: that could quote the credential.
         raise WireError(f"The {FILE_NAME} is damaged.", code="bad-init-file") from error
     signatures.verify(signed.signature, signed_bytes(signed.payload), signatures.certificate_of(signed.signer))

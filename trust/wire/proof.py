@@ -6,7 +6,6 @@ RSASSA-PKCS1-v1_5 with SHA-256) over `signed_bytes`. Whoever has only a copied c
 """
 
 import base64
-import binascii
 
 import msgspec
 
@@ -41,7 +40,7 @@ def decode(text: bytes) -> Proof:
     """Return the proof; raises WireError."""
     try:
         proof = msgspec.json.decode(base64.b64decode(text, validate=True), type=Proof)
-    except (binascii.Error, msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (ValueError, msgspec.DecodeError, msgspec.ValidationError) as error:
         raise WireError("The proof of the last key cannot be read.", code="bad-proof") from error
     if len(proof.nonce) > NONCE_BYTES or len(proof.signature) > 1024:
         raise WireError("The proof of the last key is too long.", code="bad-proof")

@@ -60,5 +60,5 @@ def decode(raw: bytes) -> Envelope:
         raise WireError("The document is too large.", code="too-large")
     try:
         return msgspec.json.decode(raw, type=Envelope)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (UnicodeDecodeError, msgspec.DecodeError, msgspec.ValidationError) as error:
         raise WireError(f"This is not a signed document: {error}.", code="bad-document") from error

@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, pkcs7
 from cryptography.x509.oid import NameOID
 
-from trust.models.credentials import Credential
 from trust.wire import proof
+
+if TYPE_CHECKING:
+    from trust.models.credentials import Credential
 
 OTHER_OID = x509.ObjectIdentifier("1.3.6.1.4.1.99999.1")
 
@@ -22,7 +24,7 @@ OTHER_OID = x509.ObjectIdentifier("1.3.6.1.4.1.99999.1")
 class Made:
     """A credential, and what its init file holds."""
 
-    row: Credential
+    row: "Credential"
     secret: str
 
     @property

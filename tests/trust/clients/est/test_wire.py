@@ -12,6 +12,7 @@ from tests.trust.clients.est.requesting import basic, certificates, csr, new_key
 from trust.clients import nonce
 from trust.clients.credentials_check import NOBODY
 from trust.clients.est import auth, wire
+from trust.wire import proof
 from trust.wire.errors import WireError
 
 NAME = "pc1.example.com"
@@ -31,9 +32,9 @@ def read(der: bytes) -> wire.CertificateRequest | None:
 def test_a_request_says_its_name_its_key_and_its_proof() -> None:
     found = wire.read_request(base64.b64encode(GOOD))
     assert (found.name, found.spki_der, found.proof, found.der) == (NAME, spki(KEY), None, GOOD)
-    proof = wire.read_request(base64.b64encode(PROVEN)).proof
-    assert proof is not None
-    assert proof.nonce == b"n" * 56
+    shown = wire.read_request(base64.b64encode(PROVEN)).proof
+    assert shown is not None
+    assert shown.nonce == b"n" * 56
     assert wire.read_request(base64.b64encode(csr("PC1.Example.COM"))).name == NAME
     strong = csr(NAME, rsa.generate_private_key(65537, 3072))
     assert wire.read_request(base64.b64encode(strong)).name == NAME
@@ -76,6 +77,13 @@ def test_any_header(header: str) -> None:
     found = auth.presented(header)
     assert found is None or not header.lower().startswith("basic ") or found.id is not None
     assert auth.presented(f"Basic {header}") is not None
+
+
+def test_a_proof_that_is_no_utf_8() -> None:
+    # Found by ./run fuzz: the JSON decoder raises an error of its own for it.
+    for text in (b'{"nonce":"\xf9"}', b'"\xf9"'):
+        with pytest.raises(WireError, match="cannot be read"):
+            proof.decode(base64.b64encode(text))
 
 
 def test_basic() -> None:
