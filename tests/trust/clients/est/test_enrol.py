@@ -43,4 +43,5 @@ def test_a_new_name_gets_a_certificate_below_the_intermediate(est: Est, credenti
     # The intermediate is kept until this certificate ends, with some time to spare.
     needed = Subordinate.objects.get(pk=row.issuer_id).needed_until
     assert needed is not None
+    assert row.issuer.not_after is not None
     assert certificate.not_valid_after_utc <= needed <= row.issuer.not_after
