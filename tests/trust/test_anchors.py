@@ -224,3 +224,11 @@ def test_a_leaf_certifies_nobody() -> None:
     leaf = authorities.below(root(0), "leaf", purposes=TLS)
     another = authorities.below(leaf, "another", purposes=TLS)
     assert anchors.leads_to((another.der, leaf.der), held([0]), TLS[1]) is None
+
+
+def test_a_root_that_was_seen_revoked_leads_to_no_other() -> None:
+    """Whatever a later list says of it: here nothing, which would make it one of policy at most."""
+    crosses = [cross(0, 1), cross(1, 2)]
+    assert anchors.reachable(held([0]), crosses) == held([0, 1, 2]).roots.keys()
+    assert anchors.reachable(held([0], [1]), crosses) == held([0]).roots.keys()
+    assert anchors.reachable(held([0, 1], [0]), crosses) == held([1, 2]).roots.keys()
