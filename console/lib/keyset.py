@@ -75,7 +75,7 @@ class _Way:
     @classmethod
     def read(cls, queryset: QuerySet[Any], sort: str, cursor: str) -> "_Way":
         start = _Start.read(cursor, queryset, sort) if cursor else None
-        return cls(_field(queryset, sort), sort, start)
+        return cls(_field(queryset.model, sort), sort, start)
 
     @property
     def backwards(self) -> bool:
@@ -103,8 +103,8 @@ class _Way:
         )
 
 
-def _field(queryset: QuerySet[Row], sort: str) -> "Field[Any, Any]":
-    field = queryset.model._meta.get_field(sort.removeprefix("-"))
+def _field(model: type[Model], sort: str) -> "Field[Any, Any]":
+    field = model._meta.get_field(sort.removeprefix("-"))
     if not isinstance(field, Field) or field.null:
         raise FieldDoesNotExist(f"{sort} is no NOT NULL column; rows without a value would be skipped.")
     return field
@@ -123,6 +123,11 @@ def _beyond(field: "Field[Any, Any]", start: "_Start", *, descending: bool) -> Q
     if field.unique:
         return strictly
     return Q(**{f"{field.name}__{less}e": start.value}) & (strictly | Q(**{f"pk__{less}": start.pk}))
+
+
+def after(row: Model, sort: str) -> str:
+    """Return the cursor of the page that begins behind a row."""
+    return _cursor(_field(type(row), sort), row, sort, backwards=False)
 
 
 def _cursor(field: "Field[Any, Any]", row: Model, sort: str, *, backwards: bool) -> str:
@@ -146,7 +151,7 @@ class _Start:
         # The salt binds a cursor to its grid: one of another model or sort has no valid signature here.
         try:
             backwards, value, pk = signing.loads(cursor, salt=_salt(queryset.model, sort))
-            field = _field(queryset, sort)
+            field = _field(queryset.model, sort)
             return cls(field.to_python(value), meta.pk.to_python(pk), bool(backwards))
         except (signing.BadSignature, ValidationError, ValueError, TypeError) as error:
             raise InvalidError(

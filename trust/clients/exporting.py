@@ -44,7 +44,7 @@ def request(wanted: Wanted, *, actor: Actor) -> Job:
 def export(run: Run) -> str:
     """Write the clients that the filter takes, by name."""
     wanted = Wanted.from_params(run.job.params)
-    written = csvfile.write(COLUMNS, _lines(wanted), path_of(run.job.pk), _progress(run))
+    written = csvfile.write(COLUMNS, lines(wanted), path_of(run.job.pk), _progress(run))
     run.result |= {"rows": written.rows, "size_bytes": written.size_bytes, "sha256": written.sha256}
     with transaction.atomic():
         details = {**run.result, "filter": wanted.as_params()}
@@ -56,7 +56,8 @@ def _progress(run: Run) -> Callable[[int], None]:
     return lambda number: run.progress(number, 0, f"{number:,} clients written")
 
 
-def _lines(wanted: Wanted) -> Iterator[tuple[Any, ...]]:
+def lines(wanted: Wanted) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of the file, read page by page."""
     cursor, first = "", True
     while cursor or first:
         page = listing.listed(wanted, sort="name", cursor=cursor, size=csvfile.CHUNK).page
