@@ -14,8 +14,9 @@ Time of clients runs ahead of the server's as their clocks are turned to what is
 
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -179,13 +180,20 @@ class Fleet:
         with ThreadPoolExecutor(THREADS) as pool:
             return list(pool.map(work, self.members if members is None else members))
 
-    def at_once(self, work: Callable[[Member], T], members: list[Member]) -> list[T]:
-        """Do the same work with all of these members in the same moment, each in a thread of its own."""
+    @contextmanager
+    def at_once(self, work: Callable[[Member], object], members: list[Member]) -> Iterator[None]:
+        """Do the same work with all of these members from the same moment on, each in a thread of its own.
+
+        The body of the `with` may disturb them; its end waits for theirs.
+        """
         start = threading.Barrier(len(members))
 
-        def begin_together(member: Member) -> T:
+        def begin_together(member: Member) -> None:
             start.wait(60)
-            return work(member)
+            work(member)
 
         with ThreadPoolExecutor(len(members)) as pool:
-            return list(pool.map(begin_together, members))
+            going = [pool.submit(begin_together, member) for member in members]
+            yield
+            for one in going:
+                one.result()

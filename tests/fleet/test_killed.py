@@ -113,16 +113,14 @@ def test_the_database_goes_away_while_clients_enrol(fleet: Fleet, tmp_path: Path
     members = fleet.begin(*(f"pc-{number}.example" for number in range(8)))
     (stranger,) = fleet.begin("stranger.example", init_file=reference.Server(reference.Clock()).init_file())
 
-    def disturbing(member: Member) -> bool:
-        if member is members[0]:
-            wait_for(lambda: any(other.line.requests >= 2 for other in members[1:]), what="the first requests")
-            with no_database():
-                asked = {other.name: other.line.requests for other in members}
-                wait_for(lambda: any(other.line.requests > asked[other.name] for other in members[1:])
-                         or Certificate.objects.count() == len(members) - 1, what="a further request")  # fmt: skip
-        return member.contact()
+    def sent() -> int:
+        return sum(member.line.requests for member in members)
 
-    fleet.at_once(disturbing, members)
+    with fleet.at_once(Member.contact, members):
+        wait_for(lambda: sent() >= len(members), what="the first requests")
+        with no_database():
+            before = sent()
+            wait_for(lambda: sent() > before or all(member.line.registered for member in members), what="one more")
     assert all(fleet.each(lambda member: bool(member.line.registered) or member.contact(), members))
     are_on_record(members)
     # A client with the file of another server finds out in the handshake, and says nothing to this one.

@@ -71,14 +71,10 @@ def test_half_the_fleet_at_once_a_listener_that_dies_and_clocks_that_are_wrong(
         member.clock.skew = skew
         member.revive()
 
-    def killing(member: Member) -> bool:
-        if member is members[0]:
-            wait_for(lambda: Certificate.objects.count() >= 4, what="the first certificates")
-            listener.kill()
-            listener.start()
-        return member.contact()
-
-    fleet.at_once(killing, members[:12])
+    with fleet.at_once(Member.contact, members[:12]):
+        wait_for(lambda: Certificate.objects.count() >= 4, what="the first certificates")
+        listener.kill()
+        listener.start()
     assert all(fleet.each(lambda member: member.line.registered or member.contact()))
     are_on_record(members)
     for member in members[:2]:
