@@ -32,14 +32,14 @@ def trust_list(client: Client, listed: TrustList, envelope: Envelope) -> None:
 def follow_newest(client: Client) -> None:
     """See to it that the certificate will stand below the newest root.
 
-    At some moment until the next full registration, so that not everybody asks at once; within 30 s if the root above
-    the certificate was revoked.
+    At some moment within the time that the server needs for all its clients, and until the next full registration, so
+    that not everybody asks at once; within 30 s if the root above the certificate was revoked.
     """
     state, now = client.state, client.clock()
     if state.identity is None or state.identity.root == state.newest:
         state.move_at = None
         return
-    latest_s = max(0.0, ((state.next_full or now) - now).total_seconds())
+    latest_s = min(float(state.move_within_s), max(0.0, ((state.next_full or now) - now).total_seconds()))
     if state.identity.root in state.revoked:
         latest_s = min(latest_s, SOON_S)
     if state.move_at is None or state.move_at > now + timedelta(seconds=latest_s):

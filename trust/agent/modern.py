@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from trust.agent import answering, enrolling, exchange, registering, timing
+from trust.agent import answering, enrolling, exchange, following, registering, timing
 from trust.agent.attempts import attempt
 from trust.agent.client import Client
 from trust.agent.errors import CertificateRefusedError, RefusedError
@@ -70,6 +70,7 @@ class Modern:
     def _register(self) -> datetime:
         client, mode = self._client, self._client.setting("TLSMode")
         at = exchange.door(client, certificate=True) if mode else exchange.plain_door(client)
+        within_s = client.state.move_within_s
         try:
             registered = registering.register(client, at, mode=mode)
         except CertificateRefusedError:
@@ -82,6 +83,8 @@ class Modern:
                 error.retry_after_s = max(REVOKED_WAIT_S, error.retry_after_s or 0)
             raise
         registering.take_documents(client, registered, at)
+        if registered.move_within_s < within_s:
+            following.follow_newest(client)
         if mode:
             answering.send_answers(client)
         return timing.next_normal(client.clock(), registered.next_s, client.jitter)

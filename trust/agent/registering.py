@@ -30,6 +30,7 @@ def register(client: Client, at: Door, *, mode: int) -> Registered:
         registered = _send(client, at, mode, full=full)
     if registered.authenticated:
         client.state.client_id = registered.registered_as
+    client.state.move_within_s = registered.move_within_s
     if anew:
         client.state.next_full = timing.next_full(client.clock(), client.jitter)
     if full:

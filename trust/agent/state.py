@@ -69,10 +69,10 @@ class State(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """`counter` is reserved ahead: no registration so far had a higher one.
 
     `trust_list` is the payload of the newest trust list, `newest` the fingerprint of the root that signed it.
-    `say_anew`: what is held has changed, so that the next registration is a full one. `move_at` is when to ask
-    for a certificate below `newest`; `answers` wait to be sent. `clock_ahead_s` is how far
-    this machine's clock was ahead of the server's. `connect` is where every server is reached, if not by its own name.
-    `public_key` (DER), `tls_failures` and `tls_after` are those of protocol 314.
+    `say_anew`: what is held has changed, so that the next registration is a full one. `move_at` is when to ask for a
+    certificate below `newest`, within `move_within_s` by the server's last word; `answers` wait to be sent.
+    `clock_ahead_s` is how far this machine's clock was ahead of the server's. `connect` is where every server is
+    reached, if not by its own name. `public_key` (DER), `tls_failures` and `tls_after` are those of protocol 314.
     """
 
     name: str
@@ -97,6 +97,7 @@ class State(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     next_full: datetime | None = None
     say_anew: bool = False
     move_at: datetime | None = None
+    move_within_s: int = 0
     answers: tuple[Answer, ...] = ()
     clock_ahead_s: float = 0.0
     tls_failures: int = 0

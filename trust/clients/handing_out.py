@@ -11,7 +11,12 @@ from datetime import datetime
 from uuid import UUID
 
 from console.servers.models import Server
+from keys.models.root import Root
+from keys.models.subordinate import Subordinate
+from keys.purposes import Purpose
+from keys.readiness import RESET_MOST
 from trust.models.clients import Client
+from trust.models.counts import Count
 from trust.models.documents import SignedDocument
 from trust.models.questions import Question
 from trust.publishing.latest import Latest, envelope, in_force, latest, own
@@ -20,14 +25,21 @@ from trust.wire.signed import Envelope
 
 KEPT_S = 1.0
 MOST_QUESTIONS = 20
+MOVES_PER_SECOND = 50
+"""Of a fleet that follows a newer root: far fewer than a listener can certify (`./run bench enrolment`)."""
+LONGEST_MOVE_S = int(RESET_MOST.total_seconds())
 
 
 @dataclass(frozen=True)
 class General:
-    """What is signed for every client, with each question's document in the order of their sequences."""
+    """What is signed for every client, with each question's document in the order of their sequences.
+
+    `move_within_s` is over how long all clients are to be certified below a newer root (`trust.wire.messages`).
+    """
 
     latest: Latest
     questions: tuple[SignedDocument, ...]
+    move_within_s: int
 
 
 @dataclass
@@ -71,10 +83,20 @@ def general(server: Server) -> General:
 
 
 def read(server: Server) -> General:
-    """Return what stands now: two queries."""
+    """Return what stands now: four queries."""
     signed = Question.objects.filter(server=server, document__isnull=False).select_related("document")
     newest = [question.document for question in signed.order_by("-asked_at")[:MOST_QUESTIONS] if question.document]
-    return General(latest(server), tuple(sorted(newest, key=lambda document: document.sequence)))
+    return General(
+        latest(server), tuple(sorted(newest, key=lambda document: document.sequence)), _move_within_s(server)
+    )
+
+
+def _move_within_s(server: Server) -> int:
+    newest = Root.objects.numbered(server).values("pk")[:1]
+    if not Subordinate.objects.active(server).filter(purpose=Purpose.CLIENT_TLS_CA, root=newest).exists():
+        return LONGEST_MOVE_S  # nobody can be certified below it yet
+    clients = Count.objects.filter(name="clients").values_list("value", flat=True).first() or 0
+    return min(clients // MOVES_PER_SECOND, LONGEST_MOVE_S)
 
 
 def forget() -> None:

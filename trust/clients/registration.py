@@ -62,6 +62,7 @@ def register(asked: Registration, peer: Peer) -> Registered:
         server=here.server.fqdn,
         server_time=now,
         next_s=PACE.next_s(secrets.randbelow),
+        move_within_s=handing_out.general(here.server).move_within_s,
         documents=handing_out.newer_than(asked, client, here.server, now),
     )
 

@@ -47,7 +47,8 @@ class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 class Registered(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The answer. `registered_as` is the id of the client's row, `authenticated` whether it proved a key.
 
-    `next_s` is a hint within 30 to 90, larger when the server is busy.
+    `next_s` is a hint within 30 to 90, larger when the server is busy. `move_within_s`: a client that learns a newer
+    root asks for a certificate below it within that time, or until its next full registration if that is sooner.
     """
 
     registered_as: str
@@ -55,6 +56,7 @@ class Registered(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     server: str
     server_time: datetime
     next_s: int
+    move_within_s: Sequence
     documents: tuple[Envelope, ...] = ()
 
 

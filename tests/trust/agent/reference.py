@@ -73,6 +73,7 @@ class Server:
     csrattrs: bytes = CSRATTRS
     sequence: int = 0
     brings_everything: bool = False
+    move_within_s: int = 6 * 3600
     mistrusted: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -243,6 +244,7 @@ class Server:
                 server=NAME,
                 server_time=self.clock(),
                 next_s=60,
+                move_within_s=self.move_within_s,
                 documents=tuple(newer),
             )
         )

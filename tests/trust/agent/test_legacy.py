@@ -56,6 +56,7 @@ class Server:
             server=NAME,
             server_time=self.clock(),
             next_s=60,
+            move_within_s=0,
             documents=self.documents,
         )
         return Reply(200, "application/json", msgspec.json.encode(answer))

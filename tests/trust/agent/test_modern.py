@@ -482,3 +482,21 @@ def test_no_secret_is_in_the_logs_or_in_what_is_printed(agent: Agent, server: Se
     for path in (key, agent.folder / "state.json"):
         assert path.stat().st_mode & 0o777 == 0o600
     assert SECRET not in "".join(path.read_text() for path in (agent.folder / "keys").iterdir())
+
+
+def test_a_hint_that_shrinks_lets_a_client_move_at_once(agent: Agent, server: Server, clock: Clock) -> None:
+    agent.step()
+    new = server.rotate()
+    run(agent, clock, lambda: new.fingerprint in agent.state.roots)
+    server.move_within_s = 0
+    run(agent, clock, lambda: root_of(agent) == new.fingerprint)
+    assert clock.now - START < timedelta(minutes=5)
+
+
+def test_a_revocation_does_not_wait_for_the_move_that_was_planned(agent: Agent, server: Server, clock: Clock) -> None:
+    agent.step()
+    old, new = server.roots[0], server.rotate()
+    run(agent, clock, lambda: new.fingerprint in agent.state.roots)
+    server.revoke(old)
+    run(agent, clock, lambda: root_of(agent) == new.fingerprint)
+    assert clock.now - START < timedelta(minutes=6)
