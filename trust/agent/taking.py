@@ -17,6 +17,8 @@ from trust.wire.signed import Envelope, Kind
 MESSAGE_SIGNING = "1.2.840.113556.1.8000.2554.11844.7983.2183.17371.41920.4536775.6377541"
 """The key purpose "signs messages to clients" (keys.profiles)."""
 LONGEST_CHAIN = 16
+UNPROVEN = ("unknown-signer", "bad-signature")
+"""Why a question may not verify: whoever asked it is told so, once."""
 # A trust list first: it may bring the root that the others stand on.
 ORDER = {Kind.TRUST_LIST: 0, Kind.SETTINGS: 1, Kind.DIRECTIVE: 2, Kind.QUESTION: 3}
 
@@ -34,7 +36,7 @@ def take(client: Client, envelopes: Iterable[Envelope]) -> None:
             _take(client, envelope, payload)
         except WireError as error:
             _refused(client, envelope.kind, error)
-            if isinstance(payload, Question) and error.code == "unknown-signer":
+            if isinstance(payload, Question) and error.code in UNPROVEN:
                 _fail(client, payload, error)
     client.save()
 

@@ -241,14 +241,18 @@ def test_a_clock_that_is_wrong_by_a_day_renews_nothing_early(
     assert "clock-differs" in log_of(tmp_path)
 
 
-def test_it_answers_a_question_and_says_when_one_does_not_verify(  # KEY-47
-    agent: Agent, server: Server, clock: Clock
+@pytest.mark.parametrize("fault", ["unknown-signer", "bad-signature"])
+def test_it_answers_a_question_and_says_when_one_does_not_verify(  # KEY-47, AMB-03
+    agent: Agent, server: Server, clock: Clock, fault: str
 ) -> None:
     agent.step()
     good = server.ask("computer-name", sequence=1)
     run(agent, clock, lambda: bool(server.answers))
     assert [(answer.question, answer.value) for answer in server.answers] == [(good, "client.example")]
-    server.signer = authorities.below(authorities.root("foreign"), "m", purposes=[authorities.MESSAGE_SIGNING])
+    if fault == "bad-signature":
+        server.signer = authorities.Holder("thief", authorities.root("thief").key, server.signer.der)
+    else:
+        server.signer = authorities.below(authorities.root("foreign"), "m", purposes=[authorities.MESSAGE_SIGNING])
     bad = server.ask("computer-name", sequence=2)
     run(agent, clock, lambda: len(server.answers) == 2)
     assert (server.answers[1].question, server.answers[1].failed) == (bad, True)
