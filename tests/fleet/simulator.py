@@ -4,6 +4,7 @@ fleet = Fleet(folder, init_file, connect=Address(listener.address, listener.port
 members = fleet.begin("pc-001.example.com", "pc-002.example.com")
 fleet.each(Member.contact)                      # a thread pool; Member.contact: until there is nothing left to say
 members[0].line.offline = True                  # the cable is out
+members[0].line.cut = ENROLMENT                 # what begins with this path arrives nowhere
 members[0].line.losses = [None, Loss.ANSWER]    # what happens to the requests that follow: one each
 members[0].line.losses = [Loss.POWER_AFTER]     # kill -9 once the server has the request
 members[0].clock.skew = timedelta(days=1)       # the clock of the machine is wrong
@@ -34,6 +35,7 @@ from trust.wire.initfile import Address
 
 T = TypeVar("T")
 THREADS = 8
+ENROLMENT = "/.well-known/est"
 DEADLINE_S = 60.0
 
 
@@ -69,6 +71,7 @@ class Line:
 
     def __init__(self) -> None:
         self.offline = False
+        self.cut = ""
         self.losses: list[Loss | None] = []
         self.requests = 0
         self.registered = 0
@@ -79,7 +82,7 @@ class Line:
         loss = self.losses.pop(0) if self.losses else None
         if loss is Loss.POWER_BEFORE:
             raise PowerLostError
-        if self.offline or loss is Loss.REQUEST:
+        if self.offline or loss is Loss.REQUEST or (self.cut and request.path.startswith(self.cut)):
             raise UnreachableError("The line is cut.")
         self.requests += 1
         reply = self._real.send(door, request)

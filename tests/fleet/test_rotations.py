@@ -22,7 +22,7 @@ from keys.readiness import Fate
 from tests.fixtures.listener import Listener
 from tests.fixtures.processes import wait_for
 from tests.fleet.conftest import Publish
-from tests.fleet.simulator import Fleet, Member
+from tests.fleet.simulator import ENROLMENT, Fleet, Member
 from tests.keys.conftest import ALICE
 from tests.keys.test_revocation import plan
 from trust.clients import dependence
@@ -66,11 +66,15 @@ class Trial:
         self.say(f"{new.short_name} made{', the old one in doubt' if in_doubt else ''}")
         *others, away, stays = self.fleet.members
         heard = [*self.some(others, 0.6), stays]
+        moving = self.some(heard[:-1], 0.6)
+        for member in heard:
+            member.line.cut = "" if member in moving else ENROLMENT
         self.fleet.each(Member.contact, heard)
-        moved = self.some(heard[:-1], 0.6)
-        self.fleet.each(lambda member: member.until(lambda: member.root == new.fingerprint, 6), moved)
-        self.fleet.each(Member.contact, moved)
-        self.say(f"away: {away.name}; heard: {names(heard)}; moved: {names(moved)}")
+        self.fleet.each(lambda member: member.until(lambda: member.root == new.fingerprint, 6), moving)
+        self.fleet.each(Member.contact, moving)
+        for member in heard:
+            member.line.cut = ""
+        self.say(f"away: {away.name}; heard: {names(heard)}; moving: {names(moving)}")
 
     def revoke_a_client(self) -> None:
         """Now and then one of the clients is revoked."""
@@ -112,7 +116,7 @@ class Trial:
         root.refresh_from_db()
         assert root.state == "revoked", root.state
         self.publish()
-        self.say(f"{root.short_name} revoked: {reason}")
+        self.say(f"{root.short_name} revoked: {reason}; foretold: {sorted(foretold.items())}")
         return foretold
 
     def come_back(self, foretold: dict[str, Fate]) -> None:
