@@ -70,7 +70,7 @@ def test_it_shows_which_root_keys_the_client_holds(
 
 
 def test_client_7_2_should_hold_legacy_root(server: Server, new: Root) -> None:  # HSI-45
-    legacy = rows.root(server, None, kind="legacy-root", name="legacy-root")  # type: ignore[arg-type]
+    legacy = rows.root(server, None, kind="legacy-root", name="legacy-root")
     made = rows.client(server, "till", protocol=314, authenticated=False, holding=rows.holding(legacy))
     known = held.of(made)
     assert known.wanted == legacy
