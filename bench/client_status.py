@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +117,7 @@ def fill(server: uuid.UUID, roots: list[uuid.UUID], first: int, end: int) -> Non
 
     made = clients(server, roots, first, end, clock.now())
     with transaction.atomic():
-        while batch := [Client(**one) for one, _ in zip(made, range(BATCH), strict=False)]:
+        while batch := [Client(**one) for one in islice(made, BATCH)]:
             Client.objects.bulk_create(batch)
         if not first:
             waiting = Client.objects.filter(authenticated=True).order_by("name")[: 2 * 60 : 2]

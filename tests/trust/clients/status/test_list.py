@@ -77,8 +77,9 @@ def test_both_choices_stand_in_their_section(fleet: None, server: Server, audito
 def test_a_row_says_what_the_last_registration_was(fleet: None, admin_client: Browser) -> None:  # CLI-02, CLI-05
     page = text(admin_client)
     old = line(page, "tls-old")
-    for words in ("7.4.10.1075", "315", "Yes", "ts1.example.com", "Root 0"):
+    for words in ("7.4.10.1075", "315", "Yes", "ts1", "Root 0"):
         assert words in old
+    assert "ts1.example.com" in old.replace(" ", "")
     legacy = line(page, "plain-314")
     for words in ("7.2.314.3632", "314", "No, unencrypted", "Unauthenticated", "none"):
         assert words in legacy
