@@ -16,7 +16,7 @@ AREAS = {
     "STK": 8, "ROL": 9, "NAV": 10, "SET": 48, "HSI": 48, "KEY": 59, "LOG": 5, "BND": 16, "ROT": 20, "TLS": 36,
     "CLI": 5, "GRP": 49, "POL": 20, "SOB": 28, "DMN": 33, "IDN": 64, "TRU": 20, "MIS": 13, "AMB": 49,
 }  # fmt: skip
-PARTS = ("clients", "peer server", "applications", "packages of the gateway", "HSM identities", "Zone Servers")
+PARTS = ("peer server", "applications", "packages of the gateway", "HSM identities", "Zone Servers")
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 FILE = re.compile(r"`((?:[\w.-]+/)*[\w.-]+\.(?:py|md|toml))(?:::\w+)?`")
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 
 from console.env import BASE_DIR
 
-CODE = ("console", "settings_store", "hsm", "keys")
+CODE = ("console", "settings_store", "hsm", "keys", "trust")
 
 
 def imported(*folders: str) -> set[str]:
