@@ -95,10 +95,14 @@ def _after_refusal(client: Client, wanted: Request, status: int) -> None:
     if wanted.in_doubt:
         # An earlier answer may have been lost, and what it brought may not count any more: its key may still prove.
         _doubt(client, wanted.key)
+    if status == 202:
+        # Sent again as it is: an administrator compares its key, and allows that one.
+        client.state.request = msgspec.structs.replace(wanted, in_doubt=False)
+    elif wanted.in_doubt:
         client.state.request = None
     else:
-        # A pending request is sent again as it is. Any other is made anew: the nonce of a proof may have grown old.
-        client.state.request = msgspec.structs.replace(wanted, der=wanted.der if status == 202 else b"")
+        # Made anew with the same key: the nonce of a proof may have grown old.
+        client.state.request = msgspec.structs.replace(wanted, der=b"")
     client.save()
 
 

@@ -140,8 +140,8 @@ def _move(order: Order, until: datetime) -> None:
     rows = Client.objects.filter(pk=order.client_id, state=ClientState.ACTIVE)
     changes: dict[str, object] = {"root_id": order.rules.root_id, "certificate_until": until}
     if order.ground is Ground.ALLOWED:
-        rows = rows.filter(reenrol_until__gt=order.now)
-        changes["reenrol_until"] = None
+        rows = rows.filter(reenrol_until__gt=order.now, reenrol_key__in=("", order.request.fingerprint))
+        changes |= {"reenrol_until": None, "reenrol_key": ""}
     if not rows.update(**changes):
         raise OvertakenError("The client was revoked, or its permission to enrol was used up, meanwhile.")
     if order.ground is Ground.ALLOWED:

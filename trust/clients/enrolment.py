@@ -137,7 +137,7 @@ class _Attempt:
         return self._answer(Ground.LAST_KEY, client.pk, first)
 
     def _with_credential(self, presented: Presented) -> Enrolled:
-        found = lookup.look_up(self.request.name, presented.id, self.claim.address, self.now)
+        found = lookup.look_up(self.request.name, self.request.fingerprint, presented.id, self.claim.address, self.now)
         credentials_check.check_secret(presented, found, self.claim.address, self.now)
         _refuse_revoked(found.is_revoked)
         if found.client_id is None:

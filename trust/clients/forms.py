@@ -1,5 +1,6 @@
 """Forms of Client Status, and of the acts on one client."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -9,12 +10,13 @@ from console.lib.durations import length
 from console.lib.search import NUL, UNKNOWN
 from keys.models.root import Root, RootKind, RootState
 from trust.clients.listing import PENDING, PLAIN, REGISTERED, TLS, Wanted
-from trust.models.clients import Protocol
+from trust.models.clients import PendingEnrolment, Protocol
 
 NEITHER = "none"  # sent with every form: without it, no box ticked would look like no form at all
 LONGEST_REASON = 200
 NO_MATCH = "The name does not match. Type it exactly as shown."
 HOURS = (1, 24, 72, 168)
+ANY_KEY = "any"
 MARKS = (("", "Any"), ("unproven", "Unauthenticated"), (PENDING, "Waits to re-enrol"), ("revoked", "Revoked"))
 
 
@@ -71,8 +73,14 @@ class ClientFilter(forms.Form):
 
 
 class AllowForm(forms.Form):
-    """Let a client enrol once without proof of its last key."""
+    """Let a client enrol once without proof of its last key: with the key that is chosen, where some wait."""
 
+    key = forms.ChoiceField(
+        label="Which key gets the certificate",
+        required=False,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose a key, after comparing it on the computer itself."},
+    )
     hours = forms.TypedChoiceField(
         label="For how long",
         coerce=int,
@@ -80,6 +88,22 @@ class AllowForm(forms.Form):
         choices=[(hours, length(hours * 3600)) for hours in HOURS],
         widget=forms.RadioSelect,
     )
+
+    def __init__(self, waiting: Sequence[PendingEnrolment], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not waiting:
+            del self.fields["key"]
+            return
+        keys = [(one.spki_fingerprint, f"{one.spki_fingerprint[:16]}… at {one.address}") for one in waiting]
+        self.fields["key"].required = True
+        self.fields["key"].choices = [*keys, (ANY_KEY, "Whichever asks first")]  # type: ignore[attr-defined]
+        self.fields["key"].initial = keys[0][0] if len(keys) == 1 else None
+
+    @property
+    def chosen(self) -> str:
+        """The fingerprint of the chosen key, empty for any; of a valid form."""
+        key: str = self.cleaned_data.get("key", ANY_KEY)
+        return "" if key == ANY_KEY else key
 
 
 class RevokeForm(forms.Form):

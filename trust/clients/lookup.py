@@ -20,7 +20,8 @@ from trust.models.guesses import WrongCredential
 
 _SQL = """
 SELECT credential.secret_sha256, credential.withdrawn_at IS NOT NULL, credential.expires_at <= %s,
-       credential.uses >= credential.most_uses, client.id, client.state = 'revoked', client.reenrol_until > %s,
+       credential.uses >= credential.most_uses, client.id, client.state = 'revoked',
+       client.reenrol_until > %s AND client.reenrol_key IN ('', %s),
        (SELECT SUM(tries) FROM {wrong} WHERE "window" = %s AND address = %s),
        (SELECT SUM(tries) FROM {wrong} WHERE "window" = %s AND credential = %s)
 FROM (SELECT 1 AS one) AS always
@@ -46,15 +47,15 @@ class Found:
     guesses: Guesses
 
 
-def look_up(name: str, credential_id: UUID, address: str, now: datetime) -> Found:
-    """Return what is known of a name, of a credential, and of wrong credentials from an address."""
+def look_up(name: str, key: str, credential_id: UUID, address: str, now: datetime) -> Found:
+    """Return what is known of a name that asks for `key` (a fingerprint), of a credential, and of wrong ones."""
     moment: Any = now
     began: Any = guesses.window(now)
     row_id: Any = credential_id
     if not hotsql.is_postgresql():
         moment, began = map(connection.ops.adapt_datetimefield_value, (moment, began))
         row_id = credential_id.hex
-    parameters = (moment, moment, began, guesses.origin(address), began, str(credential_id), row_id, name, True)
+    parameters = (moment, moment, key, began, guesses.origin(address), began, str(credential_id), row_id, name, True)
     row = hotsql.first_row(SQL, parameters)
     if row is None:
         raise LookupError("The query begins with one row, whatever joins.")

@@ -48,27 +48,31 @@ def wait(client_id: UUID, spki_fingerprint: str, credential_id: UUID, address: s
 
 
 @transaction.atomic
-def allow_once(client: Client, *, actor: Actor, hours: int = 24) -> datetime:
+def allow_once(client: Client, *, actor: Actor, hours: int = 24, key: str = "") -> datetime:
     """Let the client enrol once without proof of its last key, with a valid credential; return until when.
 
-    Raises InvalidError for a time that is no choice, ConflictError for a client that is revoked or was never
-    authenticated.
+    `key` is the fingerprint of the one that waits and gets the certificate. Empty: whichever comes first, so that
+    anybody with a credential may be quicker than the client. Raises InvalidError for what is no choice, ConflictError
+    for a client that is revoked or was never authenticated.
     """
     if not 1 <= hours <= LONGEST_HOURS:
         raise InvalidError(f"Choose 1 to {LONGEST_HOURS} hours. Nothing was changed.", field="hours")
+    if key and not client.pending.filter(spki_fingerprint=key).exists():
+        raise InvalidError("This key does not wait any more. Nothing was changed.", field="key")
     until = clock.now() + timedelta(hours=hours)
     rows = Client.objects.filter(pk=client.pk, state=ClientState.ACTIVE, authenticated=True)
-    if not rows.update(reenrol_until=until):
+    if not rows.update(reenrol_until=until, reenrol_key=key):
         raise ConflictError(f"{client.name} is revoked or never enrolled, so nothing was allowed.")
-    client.reenrol_until = until
-    log.append(Action.REENROLMENT_ALLOWED, client.subject, actor=actor, details={"until": timestamp(until)})
+    client.reenrol_until, client.reenrol_key = until, key
+    details = {"until": timestamp(until), "key": key or "whichever comes first"}
+    log.append(Action.REENROLMENT_ALLOWED, client.subject, actor=actor, details=details)
     return until
 
 
 @transaction.atomic
 def withdraw_permission(client: Client, *, actor: Actor) -> None:
     """Take the permission back; raises ConflictError when there is none (any more)."""
-    if not Client.objects.filter(pk=client.pk, reenrol_until__isnull=False).update(reenrol_until=None):
+    if not Client.objects.filter(pk=client.pk, reenrol_until__isnull=False).update(reenrol_until=None, reenrol_key=""):
         raise ConflictError(f"{client.name} has no permission to enrol again, or has just used it.")
     client.reenrol_until = None
     log.append(Action.REENROLMENT_WITHDRAWN, client.subject, actor=actor)

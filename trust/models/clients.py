@@ -62,7 +62,8 @@ class Client(models.Model):
     `counter` is the highest counter of its registrations; a lower one is a replay. `last_seen` is written at most every
     five minutes. `root` is the root above its current certificate, `certificate_until` that certificate's end.
     `own_sequence` is the highest sequence of a document signed for this client alone. `reenrol_until`: until then, and
-    once, it may enrol without proof of its last key. `credential` is what it first enrolled with.
+    once, it may enrol without proof of its last key, with the key of fingerprint `reenrol_key`; when that is empty,
+    with whichever comes first. `credential` is what it first enrolled with.
 
     Each registration writes `last_seen`, and PostgreSQL then writes every index of the row: there are as few as let
     Client Status search each choice of its filters in each of its orders (`trust.clients.listing`).
@@ -88,6 +89,7 @@ class Client(models.Model):
     holding = models.ForeignKey(RootSet, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     own_sequence = models.PositiveIntegerField(default=0)
     reenrol_until = models.DateTimeField(null=True, blank=True)
+    reenrol_key = models.CharField(max_length=64, blank=True)
     credential = models.ForeignKey(
         # Its index is the one below, in the order in which the page of a credential shows them.
         Credential,

@@ -42,13 +42,18 @@ class Ask:
 def allow(request: HttpRequest, client_id: UUID) -> HttpResponse:
     """Let a client enrol once without proof of its last key."""
     client = _offered(client_id, "allow")
-    form = AllowForm(request.POST if request.method == "POST" else None)
+    waiting = list(client.pending.all())
+    form = AllowForm(waiting, request.POST if request.method == "POST" else None)
     if form.is_valid():
-        until = pending.allow_once(client, actor=_actor(request), hours=form.cleaned_data["hours"])
+        hours = form.cleaned_data["hours"]
+        until = pending.allow_once(client, actor=_actor(request), hours=hours, key=form.chosen)
         return _done(request, client, f"{client.name} may enrol once until {durations.stamp(until)}.")
     text = (
-        "Whoever then first enrols under this name with a valid init file gets its certificate, once. "
-        "Check on the computer itself that it is the one that asks: compare the fingerprint of its key with one below."
+        "The chosen key gets a certificate for this name, once, with a valid init file. Compare its fingerprint on the "
+        "computer itself first: anybody with an init file can ask."
+        if waiting
+        else "Nobody asks now, so whoever first enrols under this name with a valid init file gets its certificate, "
+        "once. It is safer to wait until the computer asks, and to choose its key here."
     )
     lines = consequences.of_allowing(client)
     ask = Ask("allow", f"Let {client.name} enrol once?", text, "Allow re-enrolment", "clock-play", lines=lines)

@@ -335,6 +335,11 @@ def test_a_replayed_counter_goes_on_above_what_the_server_knows(
     assert server.registrations[-1][0].counter > 5001
 
 
+def lose_enrolments(_door: Door, request: Request, _reply: Reply) -> None:
+    if request.path.endswith(ENROLMENTS):
+        raise UnreachableError("The connection broke (TimeoutError).", connected=True)
+
+
 def test_a_known_name_without_its_key_waits_until_an_administrator_allows_it(
     agent: Agent, tmp_path_factory: pytest.TempPathFactory, server: Server, wire: Wire, clock: Clock
 ) -> None:
@@ -348,6 +353,13 @@ def test_a_known_name_without_its_key_waits_until_an_administrator_allows_it(
     assert other.state.request
     assert waiting
     assert other.state.request.der == waiting.der
+    # An administrator allows one key by its fingerprint: an answer that is lost must not make the client change it.
+    wire.after = lose_enrolments
+    clock.now = other.step()
+    assert other.state.request.in_doubt
+    wire.after = lambda _door, _request, _reply: None
+    clock.now = other.step()
+    assert (other.state.request.key, other.state.request.der) == (waiting.key, waiting.der)
     server.allowed.add("client.example")
     run(other, clock, lambda: other.state.identity is not None)
 

@@ -1,5 +1,6 @@
 """On which ground a known name gets another certificate, and on which it does not."""
 
+import base64
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from console.activity.models import Entry
 from console.lib import clock
+from console.lib.errors import InvalidError
 from console.servers.models import Server
 from keys import roots
 from keys.models.subordinate import Subordinate, SubordinateState
@@ -20,6 +22,7 @@ from tests.trust.clients.est.requesting import Made, certificates, csr, new_key,
 from trust import setup
 from trust.actions import Action
 from trust.clients import pending, policy
+from trust.clients.est.wire import read_request
 from trust.clients.revoking import revoke
 from trust.models.certificates import Certificate, Ground
 from trust.models.clients import Client, PendingEnrolment
@@ -212,6 +215,25 @@ def test_a_permission_ends_or_is_withdrawn(
     later(monkeypatch, hours=2)
     assert est.post(csr(NAME), authorization=credential.basic).status_code == 202
     assert Certificate.objects.count() == 1
+
+
+def test_only_the_chosen_key_uses_the_permission(est: Est, enrolled: Any, credential: Made) -> None:
+    est.shows = None
+    asked, other, later_key = csr(NAME), csr(NAME), csr(NAME)
+    for request in (asked, other):
+        assert est.post(request, authorization=credential.basic).status_code == 202
+    client = Client.objects.get()
+    chosen = client.pending.get(spki_fingerprint=read_request(base64.b64encode(asked)).fingerprint)
+    pending.allow_once(client, actor=ALICE, key=chosen.spki_fingerprint)
+    # Whoever has an init file and is quicker gets nothing.
+    for request in (other, later_key):
+        assert est.post(request, authorization=credential.basic).status_code == 202
+    assert est.post(asked, authorization=credential.basic).status_code == 200
+    assert est.post(other, authorization=credential.basic).status_code == 202
+    client.refresh_from_db()
+    assert (client.reenrol_until, client.reenrol_key) == (None, "")
+    with pytest.raises(InvalidError):
+        pending.allow_once(client, actor=ALICE, key=chosen.spki_fingerprint)
 
 
 def test_nobody_fills_the_page_with_keys_that_wait(est: Est, enrolled: Any, credential: Made) -> None:
