@@ -62,7 +62,11 @@ def _issuers(server: Server) -> Iterable[Subordinate]:
 
 def _is_due(issuer: Subordinate, now: datetime) -> bool:
     last = _last(issuer)
-    return last is None or last.signed_at <= now - ANEW or last.entries != _revoked(issuer, now).count()
+    if last is None or last.signed_at <= now - ANEW:
+        return True
+    # The number alone would miss one that came while another one, long ended, went.
+    revoked = _revoked(issuer, now)
+    return last.entries != revoked.count() or revoked.filter(revoked_at__gt=last.signed_at).exists()
 
 
 def _last(issuer: Subordinate) -> ClientCrl | None:

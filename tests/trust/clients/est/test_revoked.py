@@ -93,6 +93,23 @@ def test_a_revoked_client_is_on_the_list_of_its_intermediate(
         identity.identify(first, clock.now())
 
 
+def test_a_certificate_that_is_revoked_as_another_leaves_the_list(
+    est: Est, server: Server, credential: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pc1.example.com", "pc2.example.com"):
+        est.post(csr(name), authorization=credential.basic)
+    first, second = Certificate.objects.order_by("id")
+    now = clock.now()
+    Certificate.objects.filter(pk=first.pk).update(revoked_at=now, not_after=now - crls.LISTED_ON + timedelta(hours=1))
+    crls.sign_due(server, actor=ALICE)
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=2))
+    # As many entries as before, and another one.
+    Certificate.objects.filter(pk=second.pk).update(revoked_at=now + timedelta(hours=1))
+    assert crls.start_due(server) == "Revocation lists are being signed."
+    crls.sign_due(server, actor=ALICE)
+    assert [f"{entry.serial_number:x}" for entry in fetch(est)] == [second.serial]
+
+
 def test_who_a_certificate_belongs_to(est: Est, credential: Made) -> None:
     made = certificates(est.post(csr("pc1.example.com"), authorization=credential.basic).content)[0]
     der = made.public_bytes(Encoding.DER)
