@@ -4,21 +4,43 @@ One function for all of them: a root that was revoked as compromised carries nob
 over to it (docs/design.md §5). One that was revoked for any other reason still leads on whoever knows only it.
 """
 
+import base64
+from datetime import datetime
+
 from django.db.models import Q, QuerySet
 
 from console.servers.models import Server
 from keys.models.root import RevocationReason, Root
 from keys.models.statements import CrossCertificate
+from trust.models.documents import SignedDocument
+
+COMPROMISED = Q(issuer__revocation_reason=RevocationReason.COMPROMISED) | Q(
+    subject__revocation_reason=RevocationReason.COMPROMISED
+)
 
 
 def rows(server: Server) -> QuerySet[CrossCertificate]:
     """Return the cross-certificates between roots of a server that are still given out."""
-    compromised = RevocationReason.COMPROMISED
-    return (
-        CrossCertificate.objects.filter(issuer__server=server)
-        .exclude(Q(issuer__revocation_reason=compromised) | Q(subject__revocation_reason=compromised))
-        .order_by("pk")
-    )
+    return CrossCertificate.objects.filter(issuer__server=server).exclude(COMPROMISED).order_by("pk")
+
+
+def withdraw(server: Server, now: datetime) -> int:
+    """Take what a compromised root carried over out of the chains of documents in force; return how many changed.
+
+    No signature covers a chain, so nothing is signed anew: a document that waits for one client goes on waiting.
+    """
+    ders = CrossCertificate.objects.filter(COMPROMISED, issuer__server=server).values_list("certificate_der", flat=True)
+    gone = {base64.b64encode(der).decode() for der in ders}
+    if not gone:
+        return 0
+    changed = 0
+    in_force = SignedDocument.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), server=server)
+    for document in in_force.only("chain").iterator():
+        if not gone.isdisjoint(document.chain):
+            document.chain = [der for der in document.chain if der not in gone]
+            document.save(update_fields=["chain"])
+            changed += 1
+    return changed
 
 
 def crosses(server: Server) -> tuple[bytes, ...]:

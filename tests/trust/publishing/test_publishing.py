@@ -31,6 +31,7 @@ from trust.wire.signed import Kind
 
 pytestmark = pytest.mark.django_db
 
+NOBODY = "00000000-0000-4000-8000-000000000000"
 MakeRoot = Callable[..., Root]
 RunJobs = Callable[..., list[Job]]
 
@@ -166,6 +167,30 @@ def test_a_compromised_root_is_carried_over_by_nobody(  # KEY-41, KEY-36
     with pytest.raises(Exception, match="No root that is held leads"):
         anchors.accept(held(old), listed, bytes(new.certificate_der))
     assert anchors.accept(held(oldest), listed, bytes(new.certificate_der)).added == (new.fingerprint,)
+
+
+def test_what_waits_for_clients_leads_nobody_on_from_a_compromised_root(  # KEY-41
+    make_root: MakeRoot, server: Server, run_jobs: RunJobs
+) -> None:
+    oldest, old, _new = make_root(), make_root(), make_root()
+    publish(server, run_jobs)
+
+    def order(sequence: int) -> Payload:
+        return directives.reset_trust(server, NOBODY, sequence, clock.now(), trust_list=1)
+
+    document = signing.sign_document(server, Kind.DIRECTIVE, order, audience=NOBODY)
+
+    def leads_on(root: Root) -> bool:
+        document.refresh_from_db()
+        envelope = latest.envelope(document)
+        return anchors.leads_to((envelope.signer, *envelope.chain), held(root), MESSAGE_SIGNING_EKU) is not None
+
+    assert leads_on(old)
+    revoke(old, run_jobs, reason="compromised")
+    rounds.look(server)
+    assert not leads_on(old)
+    assert leads_on(oldest)
+    assert carried.withdraw(server, clock.now()) == 0
 
 
 def test_only_what_leads_to_a_root_is_in_its_chain(make_root: MakeRoot, server: Server) -> None:
