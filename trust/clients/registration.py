@@ -74,9 +74,11 @@ def _row(name: str, peer: Peer, now: datetime) -> _Row | None:
         if certificate.client.name != name:
             raise RefusedError("The certificate is for another name. Nothing was changed.", code="wrong-name")
         return _Row(certificate.client, certificate)
-    client = Client.objects.select_related("holding").filter(name=name, authenticated=False).first()
-    if client is not None and client.state == ClientState.REVOKED:
+    named = list(Client.objects.select_related("holding").filter(name=name))
+    # Also the row of that name which proved a key: its name does not come back by proving none.
+    if any(one.state == ClientState.REVOKED for one in named):
         raise RefusedError("This client was revoked on this server.", code=CLIENT_REVOKED)
+    client = next((one for one in named if not one.authenticated), None)
     if client is None:
         newcomers.check(name, peer.address)
     return _Row(client, None) if client else None

@@ -145,6 +145,17 @@ def test_what_proves_nothing_never_touches_the_client_that_does(  # decision 7
     assert (other.using_tls, other.version, other.counter) == (False, "6.6.6", 900)
 
 
+def test_a_revoked_name_does_not_come_back_without_tls(enrolled: Client, machine: Machine, admin: User) -> None:
+    allow("require_client_tls_315_flag", "0", admin)
+    machine.shows, machine.is_tls = None, False
+    assert machine.register().status_code == 200  # a row of its own, of which nothing is proven
+    Client.objects.filter(pk=enrolled.pk).update(state=ClientState.REVOKED, revoked_at=clock.now())
+    assert refused(machine.register()) == (403, "client-revoked")
+    Client.objects.filter(authenticated=False).delete()
+    assert refused(machine.register()) == (403, "client-revoked")
+    assert not Client.objects.filter(authenticated=False).exists()
+
+
 def test_whose_certificate_does_not_count_is_told_so(
     enrolled: Client, machine: Machine, issuer: Subordinate, server: Server
 ) -> None:
