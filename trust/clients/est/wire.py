@@ -111,7 +111,7 @@ def _name(subject: list[x509.NameAttribute[str | bytes]], host: str | None) -> s
     """Return the client's name: subjectAltName where there is one, and the common name has to fit it."""
     if len(subject) != 1 or subject[0].oid != NameOID.COMMON_NAME or not isinstance(subject[0].value, str):
         raise WireError("The subject must be one common name, the client's host name.", code="bad-subject")
-    common_name = subject[0].value.lower()
+    common_name = subject[0].value.lower() if subject[0].value.isascii() else ""
     name = host or common_name
     if names.client_name(name) != name or key_names.fqdn(name) != name:
         raise WireError("The name is no host name in its plain form.", code="bad-name")

@@ -40,6 +40,14 @@ def test_a_request_says_its_name_its_key_and_its_proof() -> None:
     assert wire.read_request(base64.b64encode(strong)).name == NAME
 
 
+def test_a_capital_of_another_script_is_no_letter_of_a_name() -> None:
+    kelvin = "\N{KELVIN SIGN}"
+    assert kelvin.lower() == "k"
+    for hosts in ((), ("pck.example.com",)):
+        with pytest.raises(WireError, match=r"host name|two different hosts"):
+            wire.read_request(base64.b64encode(csr(f"pc{kelvin}.example.com", hosts=hosts)))
+
+
 def test_a_long_name_stands_in_subject_alt_name() -> None:
     name = ".".join(["a" * 40, "b" * 40, "example"])
     from keys.names import common_name
