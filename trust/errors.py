@@ -43,7 +43,7 @@ class WaitsError(RefusedError):
 
 
 class TooManyGuessesError(UnavailableError):
-    """Too many wrong credentials: none is looked at before `retry_after_s` have passed."""
+    """Too many wrong credentials: another wrong one counts for nothing before `retry_after_s` have passed."""
 
     def __init__(self, message: str, *, retry_after_s: int) -> None:
         super().__init__(message, code="too-many-guesses")

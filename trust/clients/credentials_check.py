@@ -30,13 +30,17 @@ def digest(secret: str) -> str:
 
 
 def check_secret(presented: Presented, found: Found, address: str, now: datetime) -> None:
-    """Raise UnidentifiedError unless the secret is right, TooManyGuessesError when it is not even looked at."""
-    if found.guesses.are_too_many:
-        wait = guesses.seconds_left(now)
-        raise TooManyGuessesError("Too many wrong enrolment credentials came from here.", retry_after_s=wait)
+    """Raise UnidentifiedError unless the secret is right, TooManyGuessesError for one wrong try too many.
+
+    Who has the right one is never kept waiting: a neighbour behind the same address could shut a whole site out. The
+    limit is for the database and the log; 256 random bits are guessed by nobody, however often.
+    """
     # A credential whose secret is still to be made has an empty digest: nothing equals that.
     if hmac.compare_digest(digest(presented.secret), found.secret_sha256):
         return
+    if found.guesses.are_too_many:
+        wait = guesses.seconds_left(now)
+        raise TooManyGuessesError("Too many wrong enrolment credentials came from here.", retry_after_s=wait)
     credential = Credential.objects.filter(pk=presented.id).first()
     why = "unknown credential" if credential is None else "wrong secret"
     is_first = guesses.count(credential, address, why, now)

@@ -1,7 +1,7 @@
 """Wrong enrolment credentials: counted by address and by credential, in windows of 15 minutes, for all processes.
 
-Rows, so that every process of every host knows the same; a right credential costs no write, and what is refused by the
-limit none either.
+Rows, so that every process of every host knows the same; a right credential costs no write and is never limited, and
+what is refused by the limit costs none either.
 """
 
 import ipaddress
@@ -35,11 +35,7 @@ class Guesses:
 
     @property
     def are_too_many(self) -> bool:
-        """Whether no try is looked at.
-
-        An address that has made none is heard even when a credential is guessed at from all sides, so that nobody
-        can shut the fleet out by guessing wrong.
-        """
+        """Whether a wrong try is neither counted nor written any more."""
         if self.of_address >= MOST_OF_ADDRESS:
             return True
         return self.of_address > 0 and self.of_credential >= MOST_OF_CREDENTIAL
