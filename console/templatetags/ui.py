@@ -77,9 +77,12 @@ def ago(moment: datetime | None, empty: str = "never") -> SafeString | str:
 
 
 @register.filter
-def relative(moment: datetime | None) -> str:
-    """Return "in 6 days", "9 days ago" or "just now"; nothing for None."""
-    return durations.relative(moment, clock.now()) if moment else ""
+def relative(moment: datetime | None, style: str = "") -> str:
+    """Return "in 6 days", "9 minutes ago" or "just now"; nothing for None. `style` "brief": "9 min ago"."""
+    if not moment:
+        return ""
+    words = durations.relative(moment, clock.now())
+    return words.replace("minutes", "min").replace("minute", "min") if style == "brief" else words
 
 
 @register.filter
