@@ -6,6 +6,7 @@ is their order of magnitude, so that a confirmation fails when things have reall
 
 from collections.abc import Iterator
 
+from console.lib import durations
 from keys.witnesses import Consequence, Dependants
 
 
@@ -49,7 +50,8 @@ def _ready(found: Dependants) -> Consequence:
         return Consequence(
             "Nobody needs it", f"at no date: {found.never:,} will go on needing it", bad=True, fact="never"
         )
-    return Consequence("Nobody needs it", "at the date offered below, if they go on as they do", fact="later")
+    text = f"from {durations.stamp(found.earliest)} on, if they go on as they do"
+    return Consequence("Nobody needs it", text, fact="later")
 
 
 def _magnitude(number: int) -> str:

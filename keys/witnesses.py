@@ -45,7 +45,10 @@ class Component:
 
 @dataclass(frozen=True)
 class Named:
-    """One that still needs a root. `lost`: it will not come back by itself; `why` is a sentence."""
+    """One that still needs a root. `lost`: it will not come back by itself; `why` is a sentence.
+
+    Not `proven`: nothing shows that it is who it says.
+    """
 
     name: str
     url: str
@@ -53,6 +56,7 @@ class Named:
     renews_at: datetime | None
     why: str
     lost: bool
+    proven: bool = True
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,8 @@ class ClientWitness:
             yield Component(f"Clients of {root.short_name}", KIND, done=True, state=_clients(below), number=below)
         for old in Root.objects.numbered(root.server).exclude(pk=root.pk):
             if number := numbers.of(f"{NEEDED}{old.fingerprint}"):
-                state = (
-                    f"{_clients(number)}, {numbers.of(f'{AWAY}{old.fingerprint}'):,} of them not heard of for 6 hours"
-                )
+                away = numbers.of(f"{AWAY}{old.fingerprint}")
+                state = _clients(number) + (f", {away:,} of them not heard of for 6 hours" if away else "")
                 name = f"Clients that still need {old.short_name}"
                 yield Component(name, KIND, done=False, state=state, number=number, url=_url(old))
         if number := numbers.of(UNAWARE):
@@ -109,6 +108,7 @@ def named(clients: list[Client], known: World, root: Root, reason: str, now: dat
             client.certificate_until - window if client.certificate_until > NEVER else None,
             verdict.why,
             lost=verdict.fate is Fate.LOST,
+            proven=client.authenticated,
         )
         for client, verdict in zip(clients, verdicts, strict=True)
     )

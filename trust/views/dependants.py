@@ -33,6 +33,7 @@ def dependants(request: HttpRequest, root_id: uuid.UUID) -> HttpResponse:
     page = dependence.page(known, root, reason, now, fate=fate, cursor=request.GET.get("at", ""))
     context = {
         "root": root,
+        "now": now,
         "newest": known.newest,
         "chosen": chosen,
         "page": page,
