@@ -26,6 +26,11 @@ def relative(moment: datetime, now: datetime) -> str:
     return f"in {words}" if seconds > 0 else f"{words} ago"
 
 
+def whole(seconds: float) -> str:
+    """Return a length of time in words, in its largest unit: "30 minutes", "3 days"."""
+    return _largest(seconds)
+
+
 def _largest(seconds: float) -> str:
     for size, name in _WORDS:
         count = round(seconds / size)

@@ -31,25 +31,33 @@ def of_allowing(client: Client) -> tuple[Line, ...]:
 def of_resetting(client: Client) -> tuple[Line, ...]:
     """Return what the client holds and what it should."""
     known = held.of(client)
-    wanted = known.wanted.short_name if known.wanted else "no root key"
+    wanted = known.wanted
     dropped = sum(one.standing in {held.Standing.REVOKED, held.Standing.UNKNOWN} for one in known.roots)
     return (
         Line("It holds now", known.mark.text, bad=known.mark.kind in {"bad", "warn"}),
-        Line("Newest root", wanted),
-        Line(
-            "Given up",
-            f"{dropped} of {len(known.roots)} keys that it named" if known.told else "what is not on the list",
-        ),
+        Line("Newest root", wanted.name, code=wanted.fingerprint or "") if wanted else Line("Newest root", "none"),
+        Line("Given up", _given_up(dropped) if known.told else "what is not on the list"),
         _last_contact(client),
     )
 
 
+def _given_up(number: int) -> str:
+    return "none of the keys that it named" if not number else f"{number} key{'s' if number > 1 else ''} that it named"
+
+
 def of_revoking(client: Client, now: datetime) -> tuple[Line, ...]:
     """Return what stops with a revocation."""
-    valid = Certificate.objects.filter(client=client, revoked_at=None, not_after__gt=now)
+    valid = list(Certificate.objects.filter(client=client, revoked_at=None, not_after__gt=now).order_by("-id"))
+    if valid:
+        number = f"{len(valid)} that are valid go" if len(valid) > 1 else "1 that is valid goes"
+        certificates = Line(
+            "Certificates", f"{number} on the revocation list; its key:", code=valid[0].spki_fingerprint
+        )
+    else:
+        certificates = Line("Certificates", "none is valid any more")
     return (
         _last_contact(client),
-        Line("Certificates", f"{valid.count()} that are valid go on the revocation list"),
+        certificates,
         Line("Registration", "refused, with the reason in both logs"),
         Line("Way back", "none under this name: neither its key, nor an init file, nor a permission", bad=True),
     )

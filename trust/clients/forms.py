@@ -6,7 +6,8 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from console.lib.durations import length
+from console.lib.digest import groups
+from console.lib.durations import whole
 from console.lib.search import NUL, UNKNOWN
 from keys.models.root import Root, RootKind, RootState
 from trust.clients.listing import PENDING, PLAIN, REGISTERED, TLS, Wanted
@@ -85,7 +86,7 @@ class AllowForm(forms.Form):
         label="For how long",
         coerce=int,
         initial=24,
-        choices=[(hours, length(hours * 3600)) for hours in HOURS],
+        choices=[(hours, whole(hours * 3600)) for hours in HOURS],
         widget=forms.RadioSelect,
     )
 
@@ -94,7 +95,10 @@ class AllowForm(forms.Form):
         if not waiting:
             del self.fields["key"]
             return
-        keys = [(one.spki_fingerprint, f"{one.spki_fingerprint[:16]}… at {one.address}") for one in waiting]
+        keys = [
+            (one.spki_fingerprint, f"{' '.join(groups(one.spki_fingerprint[:16]))} … at {one.address}")
+            for one in waiting
+        ]
         self.fields["key"].required = True
         self.fields["key"].choices = [*keys, (ANY_KEY, "Whichever asks first")]  # type: ignore[attr-defined]
         self.fields["key"].initial = keys[0][0] if len(keys) == 1 else None

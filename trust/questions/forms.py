@@ -21,7 +21,7 @@ class AskForm(forms.Form):
     minutes = forms.TypedChoiceField(
         label="Open for",
         coerce=int,
-        choices=[(minutes, durations.length(minutes * 60)) for minutes in MINUTES],
+        choices=[(minutes, durations.whole(minutes * 60)) for minutes in MINUTES],
         initial=int(OPEN_FOR.total_seconds() / 60),
         help_text="A client is asked at its next registration, within 30 to 90 seconds while it is connected.",
     )

@@ -38,3 +38,8 @@ def test_a_stamp_names_its_zone(style: str, text: str) -> None:
 )
 def test_a_length_has_at_most_two_units(seconds: float, text: str) -> None:
     assert durations.length(seconds) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(3600, "1 hour"), (1800, "30 minutes"), (604_800, "7 days")])
+def test_a_choice_of_lengths_is_in_words(seconds: float, text: str) -> None:
+    assert durations.whole(seconds) == text

@@ -157,7 +157,7 @@ def test_revoking_needs_name_and_reason_and_happens_once(
     for wrong in ({"typed": client.name}, {"reason": "Lost."}, {"reason": "Lost.", "typed": client.name.upper()}):
         assert admin_client.post(url, wrong).status_code == 422
     shown_before = admin_client.get(url).content.decode()  # the second browser has its dialog open, too
-    assert "1 that are valid" in shown_before
+    assert "1 that is valid" in shown_before
     right = {"reason": "Lost.", "typed": client.name}
     assert admin_client.post(url, right).status_code == 302
     assert admin_client.post(url, right).status_code == 409
