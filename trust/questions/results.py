@@ -51,6 +51,8 @@ def results(question: Question, now: datetime) -> Results:
     job = None if question.document_id else job_of(question)
     fault = job is not None and (job.state in ENDED_BADLY or (job.state == State.SCHEDULED and job.attempts > 0))
     mark, summary = _standing(question, job, now, any_answer=numbers["all"] > 0, fault=fault)
+    if numbers["failed"] and mark is Mark.OK:
+        mark = Mark.WARN
     return Results(
         mark=mark,
         summary=summary,

@@ -167,7 +167,7 @@ def test_answers_and_failures_are_shown_as_they_come(asker: HttpClient, keys: Su
     fragment = asker.get(reverse("trust:question-results", args=[question.pk])).content.decode()
     assert "<html" not in fragment
     text = re.sub(r"\s+", " ", fragment)
-    assert re.search(r">Yes</th><td class=\"num\">3</td><td class=\"num\">60 %", text)
+    assert re.search(r">Yes</th><td class=\"num\">3</td><td class=\"num\">60%", text)
     assert text.count("Verified</span>") == 4
     assert "The signature of the document is wrong." in text
     assert "Some clients could not verify the question." in text
