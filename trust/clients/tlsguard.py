@@ -2,9 +2,13 @@
 
 from collections.abc import Collection, Iterator
 
+from django.urls import reverse
+from django.utils.html import format_html
+
 from console.lib.actor import Actor
 from settings_store.contradictions import KnownToken
 from settings_store.guards import Loss
+from trust.clients.listing import PLAIN
 from trust.models.clients import Client, ClientState, Protocol
 
 MOST_COUNTED = 10_000
@@ -29,7 +33,11 @@ class TlsGuard:
         """Say how many clients were last registered without TLS, or with protocol 314 at all."""
         if protocol := CONCERNED.get(name):
             found = _count(protocol, using_tls=False)
-            yield f"{NAMES[protocol]}, last registered without TLS: {found}. Client Status names them."
+            yield format_html(
+                '{}, last registered without TLS: {}. <a href="{}?registered=none&amp;registered={}&amp;protocol={}">'
+                "Client Status names them</a>.",
+                NAMES[protocol], found, reverse("trust:clients"), PLAIN, int(protocol),
+            )  # fmt: skip
         elif name == "enable_protocol_314_flag":
             yield f"Client 7.2, known here: {_count(Protocol.P314)}. At 0 none of them can register."
 

@@ -1,5 +1,7 @@
 """Settings of TLS say how many clients they concern, on the form and after the save."""
 
+import html
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -51,6 +53,14 @@ def test_the_form_and_the_save_say_how_many(
     assert said in admin_client.get(url).content.decode()
     done = admin_client.post(f"{url}save/", {"seen": "default", "value": value}, follow=True)
     assert said in done.content.decode()
+
+
+def test_the_number_leads_to_the_names(fleet: None, admin_client: Browser) -> None:
+    form = admin_client.get("/settings/Global:ReportingTLSMode/").content.decode()
+    found = re.search(r'<a href="([^"]+)">Client Status names them', form)
+    assert found
+    listed = admin_client.get(html.unescape(found[1])).content.decode()
+    assert [name in listed for name in ("old-1.", "old-2.", "old-3.", "new-1.")] == [True, True, False, False]
 
 
 def test_a_large_fleet_is_not_counted_to_the_end(fleet: None, monkeypatch: pytest.MonkeyPatch) -> None:
