@@ -1,19 +1,34 @@
 """SQL of the hot path, as cheap as the driver allows; the ORM goes on for everything else.
 
-On PostgreSQL a statement is prepared once for each connection and its values are bound by the server: that takes a
-third of the time of building the text with the values anew, and parsing and planning it anew. SQLite's driver does so
-by itself.
+On PostgreSQL a statement is prepared once for each connection and its values are bound by the server: building the text
+with the values anew, and parsing and planning it anew, takes several times as long for both sides. The answer is waited
+for by libpq itself, without the GIL, instead of by a loop of the driver. SQLite's driver prepares by itself.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from itertools import count
+from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import psycopg
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from psycopg import adapt
+from psycopg.abc import Buffer, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq.abc import PGresult
+
+DONE = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK})
+
+Statements = dict[tuple[str, tuple[int, ...]], bytes]
+_prepared: "WeakKeyDictionary[psycopg.Connection[Any], Statements]" = WeakKeyDictionary()
+_PLACEHOLDER = re.compile("%s")
 
 
+@cache
 def is_postgresql() -> bool:
     """Tell which of the two databases this is."""
     return connection.vendor == "postgresql"
@@ -26,8 +41,11 @@ def first_row(sql: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
             cursor.execute(sql, parameters)
             row: tuple[Any, ...] | None = cursor.fetchone()
             return row
-    with connection.wrap_database_errors, psycopg.Cursor(_prepared()) as prepared:
-        return prepared.execute(sql, parameters, prepare=True).fetchone()
+    transformer, result = _execute(sql, parameters)
+    if not result.ntuples:
+        return None
+    transformer.set_pgresult(result)
+    return transformer.load_row(0, tuple)
 
 
 def execute(sql: str, parameters: Sequence[Any]) -> int:
@@ -36,16 +54,84 @@ def execute(sql: str, parameters: Sequence[Any]) -> int:
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             return int(cursor.rowcount)
-    with connection.wrap_database_errors, psycopg.Cursor(_prepared()) as prepared:
-        return prepared.execute(sql, parameters, prepare=True).rowcount
+    return _execute(sql, parameters)[1].command_tuples or 0
 
 
-def _prepared() -> "psycopg.Connection[Any]":
-    connection.ensure_connection()
-    found: psycopg.Connection[Any] = connection.connection
-    if found.prepare_threshold is None:  # Django's own choice: its statements are seldom the same twice
-        found.prepare_threshold = 5
-    return found
+def _execute(sql: str, parameters: Sequence[Any]) -> tuple[Transformer, PGresult]:
+    """Run a statement on this thread's connection to PostgreSQL, prepared."""
+    django = connections[DEFAULT_DB_ALIAS]
+    django.ensure_connection()
+    used: psycopg.Connection[Any] = django.connection
+    if django.queries_logged:
+        django.queries_log.append({"sql": sql, "time": "0"})  # for whoever counts queries, as tests do
+    with django.wrap_database_errors:
+        if not used.autocommit:
+            # The driver begins a transaction with the first statement of its own, which may be this one.
+            used.execute("SELECT 1")
+        transformer: Transformer = adapt.Transformer.from_context(used)
+        values = transformer.dump_sequence(parameters, [adapt.PyFormat.AUTO] * len(parameters))
+        types = transformer.types or ()
+        statements = _prepared.setdefault(used, {})
+        name = statements.get((sql, types))
+        if name is None:
+            name = f"keystead_{len(statements)}".encode()
+            _check(used, used.pgconn.prepare(name, _numbered(sql), types))
+            statements[sql, types] = name
+        return transformer, _check(
+            used, used.pgconn.exec_prepared(name, cast("Sequence[Buffer]", values), transformer.formats)
+        )
+
+
+def _check(used: "psycopg.Connection[Any]", result: PGresult) -> PGresult:
+    """Return a result that is none of an error; raises psycopg.Error."""
+    if result.status in DONE:
+        return result
+    if used.pgconn.status != ConnStatus.OK:
+        raise psycopg.OperationalError(used.pgconn.get_error_message())
+    raise error_from_result(result)
+
+
+def _numbered(sql: str) -> bytes:
+    """Return a statement with the placeholders of PostgreSQL for those of the driver."""
+    number = count(1)
+    return _PLACEHOLDER.sub(lambda _: f"${next(number)}", sql).encode()
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a model in a query by hand, and the way back from its rows. `text` stands after SELECT."""
+
+    model: type[models.Model]
+    names: tuple[str, ...]
+    text: str
+    converters: "tuple[tuple[int, Any, Any], ...]"
+
+    def load(self, values: Sequence[Any]) -> Any:
+        """Return the object of a row's part; what was not read is read when it is asked for."""
+        if self.converters:
+            values = list(values)
+            for place, convert, expression in self.converters:
+                values[place] = convert(values[place], expression, connection)
+        return self.model.from_db(DEFAULT_DB_ALIAS, self.names, values)
+
+
+@cache
+def columns(model: type[models.Model], alias: str, only: tuple[str, ...] = ()) -> Columns:
+    """Return the columns of a model, or those named (as in `attname`), of the table that the query calls `alias`."""
+    fields = [field for field in model._meta.concrete_fields if not only or field.attname in only]
+    return Columns(
+        model,
+        tuple(field.attname for field in fields),
+        ", ".join(f'{alias}."{field.column}"' for field in fields),
+        tuple((place, *one) for place, field in enumerate(fields) for one in _converters(field, alias)),
+    )
+
+
+def _converters(field: "models.Field[Any, Any]", alias: str) -> Iterator[tuple[Any, Any]]:
+    """Yield how the ORM makes the field's value of what this database returns (nothing, for most on PostgreSQL)."""
+    column = field.get_col(alias)
+    for convert in (*connection.ops.get_db_converters(column), *column.get_db_converters(connection)):
+        yield convert, column
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,41 @@
 """Who a client certificate belongs to, asked anew for every request: TLS has checked the chain, and nothing else."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any, cast
 
 from cryptography import x509
 
 from console.lib.errors import RefusedError
-from keys.models.subordinate import SubordinateState
+from keys.models.subordinate import Subordinate, SubordinateState
+from trust.clients import hotsql
+from trust.clients.hotsql import Columns
 from trust.models.certificates import Certificate
-from trust.models.clients import Client, ClientState
+from trust.models.clients import Client, ClientState, RootSet
 
-# What decisions need, and no more: a registration reads this row each time, and Django's time for it is one of columns.
-_READ = (
-    *("client", "issuer", "serial", "spki_fingerprint", "der", "not_before", "not_after", "revoked_at"),
-    *("issuer__state", "issuer__root", "client__holding__digest"),
-    *(f"client__{column.name}" for column in Client._meta.concrete_fields),
+# What decisions need, and no more.
+_CERTIFICATE = (
+    "id",
+    "client_id",
+    "issuer_id",
+    "serial",
+    "spki_fingerprint",
+    "der",
+    "not_before",
+    "not_after",
+    "revoked_at",
 )
+_ISSUER = ("id", "state", "root_id")
+_HOLDING = ("id", "digest")
+_SQL = """
+SELECT {certificate.text}, {client.text}, {issuer.text}, {holding.text}
+FROM {certificate.model._meta.db_table} AS certificate
+JOIN {client.model._meta.db_table} AS client ON client.id = certificate.client_id
+JOIN {issuer.model._meta.db_table} AS issuer ON issuer.id = certificate.issuer_id
+LEFT JOIN {holding.model._meta.db_table} AS holding ON holding.id = client.holding_id
+WHERE certificate.serial = %s
+"""
 
 
 class IdentityError(RefusedError):
@@ -54,6 +75,39 @@ def _find(certificate_der: bytes) -> Certificate | None:
         serial = x509.load_der_x509_certificate(certificate_der).serial_number
     except ValueError:
         return None
-    rows = Certificate.objects.select_related("client__holding", "issuer").only(*_READ).order_by()
-    row = next(iter(rows.filter(serial=f"{serial:x}")[:1]), None)
+    read = _query()
+    values = hotsql.first_row(read.sql, (f"{serial:x}",))
+    row = None if values is None else read.load(values)
     return row if row is not None and bytes(row.der) == certificate_der else None
+
+
+@dataclass(frozen=True)
+class _Query:
+    """SQL by hand because every registration asks it: the ORM takes most of a registration's time to write it down."""
+
+    sql: str
+    parts: tuple[Columns, ...]
+
+    def load(self, values: tuple[Any, ...]) -> Certificate:
+        """Return the certificate of a row, with its client, what that holds, and its issuer."""
+        found: list[Any] = []
+        begin = 0
+        for part in self.parts:
+            end = begin + len(part.names)
+            found.append(part.load(values[begin:end]) if values[begin] is not None else None)
+            begin = end
+        certificate, client, issuer, holding = found
+        client.holding = holding
+        certificate.client, certificate.issuer = client, issuer
+        return cast("Certificate", certificate)
+
+
+@cache
+def _query() -> _Query:
+    parts = {
+        "certificate": hotsql.columns(Certificate, "certificate", _CERTIFICATE),
+        "client": hotsql.columns(Client, "client"),
+        "issuer": hotsql.columns(Subordinate, "issuer", _ISSUER),
+        "holding": hotsql.columns(RootSet, "holding", _HOLDING),
+    }
+    return _Query(_SQL.format(**parts), tuple(parts.values()))

@@ -96,10 +96,12 @@ def new_serial() -> int:
 def make(issuer_der: bytes) -> Template:
     """Return the template below an intermediate, linted. Raises as `keys.issuance.prepare`, and ConflictError."""
     issuer = x509.load_der_x509_certificate(issuer_der)
+    # Once: two threads that come here at the same time have one each, whatever the cache keeps.
+    key = _sample_key()
     sample = issuance.prepare(
         CLIENT_TLS,
         name=SAMPLE,
-        subject_spki=_sample_key(),
+        subject_spki=key,
         # A moment at which every intermediate is valid; the period is variable.
         now=issuer.not_valid_after_utc - (issuer.not_valid_after_utc - issuer.not_valid_before_utc) / 2,
         issuer=issuer_der,
@@ -107,7 +109,7 @@ def make(issuer_der: bytes) -> Template:
         dns_names=(SAMPLE,),
     )
     template = _take_apart(asn1.TbsCertificate.load(sample.tbs, strict=True), sample.issuer_spki)
-    variable = Variable(sample.serial, sample.period, SAMPLE, _sample_key())
+    variable = Variable(sample.serial, sample.period, SAMPLE, key)
     if template.render(variable) != sample.tbs:
         raise ConflictError("The prepared profile does not give the linted certificate. Nothing is signed with it.")
     return template

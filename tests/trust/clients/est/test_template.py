@@ -93,3 +93,11 @@ def test_a_signature_by_another_key_or_another_content_does_not_leave() -> None:
     )
     with pytest.raises(ConflictError, match="differs from the intended one"):
         made.issue(shifted, ISSUER_KEYS[0])
+
+
+def test_threads_that_prepare_it_at_once_disturb_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As in the first moment of a process: each thread makes a sample key, and the cache keeps one of them.
+    monkeypatch.setattr(template, "_sample_key", template._sample_key.__wrapped__)
+    assert template.make.__wrapped__(ISSUERS[0]).render(
+        Variable(1, period_of(NOW, hours=1), "pc.example.com", spki(SUBJECT_KEYS[0]))
+    )
