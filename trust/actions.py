@@ -20,6 +20,7 @@ class Action(StrEnum):
     # Client Status
     CLIENTS_EXPORTED = "trust.clients.exported"
     CLIENTS_DOWNLOADED = "trust.clients.downloaded"
+    CLIENTS_FORGOTTEN = "trust.clients.forgotten"
     # Batches of certificates
     BATCH_CLOSED = "trust.batch.closed"
     # Acts on one client
@@ -53,6 +54,7 @@ LABELS: dict[str, str] = {
     Action.CLIENT_CRL_SIGNED: "Revocation list of client certificates signed",
     Action.CLIENTS_EXPORTED: "Clients exported",
     Action.CLIENTS_DOWNLOADED: "Export of clients downloaded",
+    Action.CLIENTS_FORGOTTEN: "Unproven clients forgotten",
     Action.BATCH_CLOSED: "Client certificates issued",
     Action.PUBLIC_KEY_RESET_REQUESTED: "Reset of a client's public key requested",
     Action.PUBLIC_KEY_RESET: "Client told to reset its public key",

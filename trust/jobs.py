@@ -54,6 +54,10 @@ COUNT = register_periodic(
     housekeeping(name="trust.count", label="Count clients", task="trust.count"),
     every_s=60,
 )
+FORGET = register_periodic(
+    housekeeping(name="trust.forget", label="Forget unproven clients that stay away", task="trust.forget"),
+    every_s=3600,
+)
 
 # Infrastructure configuration files
 MAKE_INIT_FILE = register(

@@ -5,7 +5,7 @@ from console.jobs.running import Run, job_task
 from console.lib import clock
 from console.servers.current import current
 from trust import batches, jobs
-from trust.clients import counting, crls, exporting
+from trust.clients import counting, crls, exporting, forgetting
 from trust.infrastructure import credentials, files, making
 from trust.publishing import ordering, publishing, rounds
 from trust.questions import proving, signing
@@ -54,6 +54,13 @@ def sign_question(run: Run) -> str:
 def count(_run: Run) -> str:
     """Count clients."""
     return f"{counting.count(current()):,} clients."
+
+
+@job_task(jobs.FORGET)
+def forget(_run: Run) -> str:
+    """Forget names that never proved a key and stay away."""
+    names, waited = forgetting.forget(current(), clock.now())
+    return f"{names:,} names that proved nothing were forgotten, and {waited:,} keys that wait no longer."
 
 
 @job_task(jobs.MAKE_INIT_FILE)

@@ -9,7 +9,7 @@ from django.db import OperationalError
 
 from console.lib import clock
 from trust.clients import pace
-from trust.clients.newcomers import MOST_A_MINUTE, Newcomers
+from trust.clients.newcomers import MOST_A_DAY, MOST_A_MINUTE, MOST_TOGETHER, Newcomers
 from trust.clients.pace import Pace
 from trust.clients.registration_errors import ReplayedError, TooManyError
 from trust.clients.registration_refusals import AGAIN_S, Gate
@@ -130,3 +130,18 @@ def test_one_address_does_not_bring_names_without_end() -> None:
     new.count("192.0.2.8")
     moment = 60.0
     new.count("192.0.2.7")
+    # Not by many addresses of one site, and not day and night.
+    with pytest.raises(TooManyError):
+        for host in range(MOST_A_MINUTE + 1):
+            new.count(f"2001:db8:1:2::{host:x}")
+    with pytest.raises(TooManyError, match="today"):
+        for _ in range(MOST_A_DAY + 1):
+            moment += 60 / MOST_A_MINUTE + 0.01
+            new.count("192.0.2.9")
+
+
+def test_many_addresses_together_do_not_bring_names_without_end() -> None:
+    new = Newcomers(lambda: 0.0)
+    with pytest.raises(TooManyError, match="at once"):
+        for number in range(MOST_TOGETHER + 1):
+            new.count(f"198.51.{number // 256}.{number % 256}")
