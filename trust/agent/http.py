@@ -8,12 +8,13 @@ import socket
 import ssl
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 
 from trust.agent import tls
-from trust.agent.errors import UnreachableError
+from trust.agent.errors import ServerNotTrustedError, UnreachableError
 from trust.agent.transport import Door, Reply, Request
 
 DEADLINE_S = 30.0
@@ -73,13 +74,20 @@ def _connect(door: Door, until: float) -> socket.socket:
         return raw
     try:
         raw.settimeout(_left(until))
-        return tls.context(door.tls).wrap_socket(raw, server_hostname=door.name)
+        secure = tls.context(door.tls).wrap_socket(raw, server_hostname=door.name)
     except ssl.SSLError as error:
         raw.close()
         raise tls.failure(error, shown=bool(door.tls.certificate)) from error
     except OSError as error:
         raw.close()
         raise UnreachableError(f"The handshake broke off ({type(error).__name__}).", connected=True) from error
+    if door.tls.roots:
+        try:
+            tls.check_time(secure, datetime.now(UTC))
+        except ServerNotTrustedError:
+            secure.close()
+            raise
+    return secure
 
 
 def _ask(connection: HTTPConnection, request: Request) -> Reply:

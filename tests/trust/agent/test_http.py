@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,28 @@ def polite(connection: socket.socket) -> None:
     with connection:
         while connection.recv(65_536):
             connection.sendall(ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "is_believed"),
+    [(-100, 20, True), (-100, -20, True), (20, 100, True), (-100, -26, False), (26, 100, False)],
+)
+def test_a_clock_that_is_wrong_by_a_day_keeps_no_client_away(
+    tmp_path: Path,
+    since: int,
+    until: int,
+    is_believed: bool,
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    begins, ends = now + timedelta(hours=since), now + timedelta(hours=until)
+    leaf = authorities.below(ROOT, NAME, purposes=TLS, dns=NAME, since=begins, until=ends)
+    with serving(polite, server_context(leaf, tmp_path)) as port:
+        at = door(port, Tls((ROOT.der,)))
+        if is_believed:
+            assert ask(at).status == 200
+        else:
+            with pytest.raises(ServerNotTrustedError, match="clock says"):
+                ask(at)
 
 
 def door(port: int, tls: Tls | None, name: str = NAME) -> Door:
