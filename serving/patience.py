@@ -19,7 +19,9 @@ ANSWER_S = 30.0
 
 class _Patience:
     settimeout: Callable[[float | None], None]
+    sendall: Callable[[bytes], None]
     _until = 0.0
+    _held: bytearray | None = None
 
     def setblocking(self, flag: bool, /) -> None:
         """Start on a request, or put the connection aside."""
@@ -32,6 +34,21 @@ class _Patience:
         """Give the other side this long from now on."""
         self._until = time.monotonic() + limit_s
         self.settimeout(limit_s)
+
+    @contextmanager
+    def in_one_piece(self) -> Iterator[None]:
+        """Send what `sendall` is given at the end, at once: gunicorn sends the head of an answer by itself.
+
+        Each piece would be a record of TLS, a packet, and a turn of this thread. After an exception nothing is sent.
+        """
+        self._held = bytearray()
+        try:
+            yield
+            whole = bytes(self._held)
+        finally:
+            self._held = None
+        if whole:
+            self.sendall(whole)
 
     @contextmanager
     def in_time(self) -> Iterator[None]:
@@ -59,6 +76,9 @@ class PatientSocket(_Patience, socket.socket):
 
     def sendall(self, *arguments: Any) -> None:
         """Write, in the time of an answer."""
+        if self._held is not None:
+            self._held += arguments[0]
+            return
         self.wait(ANSWER_S)
         with self.in_time():
             super().sendall(*arguments)
@@ -79,6 +99,9 @@ class PatientTlsSocket(_Patience, ssl.SSLSocket):
 
     def sendall(self, *arguments: Any) -> None:
         """Write, in the time of an answer; it is made of `send`."""
+        if self._held is not None:
+            self._held += arguments[0]
+            return
         self.wait(ANSWER_S)
         super().sendall(*arguments)
 

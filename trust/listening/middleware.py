@@ -1,4 +1,7 @@
-"""The one middleware of the listeners: what a view raises and does not answer itself becomes a short text."""
+"""The one middleware of the listeners: what a view raises and does not answer itself becomes a short text.
+
+Every answer says its length.
+"""
 
 import logging
 from collections.abc import Callable
@@ -20,7 +23,11 @@ class AnswersMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if isinstance(response, HttpResponse):
+            # Without it gunicorn would cut the answer into chunks.
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer what is known; anything else is Django's 500."""

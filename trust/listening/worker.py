@@ -36,7 +36,8 @@ class ListenerWorker(OpenWorker):
         load.waited_s = conn.started_at - conn.ready_at
         load.is_stopping = not self.alive
         load.request = req
-        return super().handle_request(req, conn)
+        with conn.sock.in_one_piece():
+            return super().handle_request(req, conn)
 
     def handle(self, conn: Any) -> Any:
         """Note when a thread took the connection up: a slow client is no sign of a full listener."""
