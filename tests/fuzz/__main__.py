@@ -45,7 +45,9 @@ def one(name: str, options: list[str]) -> None:
         with suppress(WireError, InvalidError):
             parser(raw)
 
-    atheris.Setup([sys.argv[0], *options], test)
+    FOUND.mkdir(parents=True, exist_ok=True)
+    # By itself libFuzzer would write what it finds into the folder that it was started in; a later option counts.
+    atheris.Setup([sys.argv[0], f"-artifact_prefix={FOUND}/{name}-", *options], test)
     atheris.Fuzz()
 
 
@@ -66,7 +68,7 @@ def main(seconds: int) -> int:
     """Fuzz each parser in a process of its own; return how many failed."""
     failed = 0
     for name in PARSERS:
-        options = [str(seeds(name)), f"-max_total_time={seconds}", "-timeout=10", f"-artifact_prefix={FOUND}/{name}-"]
+        options = [str(seeds(name)), f"-max_total_time={seconds}", "-timeout=10"]
         done = subprocess.run([sys.executable, "-m", "tests.fuzz", name, *options], cwd=HERE.parent.parent, check=False)
         failed += done.returncode != 0
         sys.stdout.write(f"{name}: {'FAILED' if done.returncode else 'nothing found'}\n")
