@@ -6,7 +6,10 @@ from django.urls import NoReverseMatch, reverse
 from console.home import Fact, Mark, Panel
 from console.lib.capability import Capability
 from console.navigation import may
-from trust.clients import counting
+from trust.clients import counting, listing
+
+UNENCRYPTED, WAITING = f"?registered=none&registered={listing.PLAIN}", f"?mark={listing.PENDING}"
+"""Filters of Client Status."""
 
 
 def clients(request: HttpRequest) -> Panel:
@@ -20,8 +23,8 @@ def clients(request: HttpRequest) -> Panel:
     lines = [
         Fact("Connected now", f"{connected:,} of {numbers.of('clients'):,}", status),
         Fact("Registered using TLS", f"{numbers.of('clients.tls'):,}"),
-        Fact("Registered unencrypted", f"{numbers.of('clients.plain'):,}"),
-        Fact("Waiting to re-enrol", f"{pending:,}"),
+        Fact("Registered unencrypted", f"{numbers.of('clients.plain'):,}", f"{status}{UNENCRYPTED}" if status else ""),
+        Fact("Waiting to re-enrol", f"{pending:,}", f"{status}{WAITING}" if status else ""),
         Fact("Counted", at=numbers.counted_at),
     ]
     state, summary = _state(connected, pending)
