@@ -22,5 +22,9 @@ DATABASES["default"]["CONN_MAX_AGE"] = 60
 # A question before each request would cost as much as many of them: one that meets a dead connection is told to come
 # again (503), and the next has a new one.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = False
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # libpq waits as long as the kernel does for a host that says nothing: minutes, while every thread waits with it.
+    waits = {"connect_timeout": "3", "tcp_user_timeout": "10000"}
+    DATABASES["default"]["OPTIONS"] = waits | DATABASES["default"]["OPTIONS"]
 # A refusal stands in the PKI log, once; Django would write a line for each.
 LOGGING["loggers"]["django.request"] = {"handlers": [], "level": "ERROR", "propagate": True}

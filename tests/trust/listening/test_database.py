@@ -1,7 +1,9 @@
 """The database goes away under the listener and comes back: each thread of it finds its way back, too."""
 
 import base64
+import socket
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -47,6 +49,15 @@ def end_connections() -> None:
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         assert cursor.fetchall()
+
+
+@pytest.mark.one_database
+def test_a_database_that_says_nothing_holds_no_client_up(listener_of: Callable[..., Listener]) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        url = f"postgresql://keystead@127.0.0.1:{silent.getsockname()[1]}/keystead"
+        listener = listener_of(DATABASE_URL=url)
+        listener.start()
+        assert asked(listener.connect(timeout=25), BY_THE_ORM) == 503
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has no connections to lose")
