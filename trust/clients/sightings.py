@@ -20,7 +20,9 @@ from uuid import UUID
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection, transaction
+from django.db.backends.utils import CursorWrapper
 
+from trust.clients import hotsql
 from trust.clients.registration_errors import ReplayedError
 from trust.models.clients import NEVER, Client
 
@@ -31,6 +33,7 @@ FLUSH_EVERY_S = 1.0
 # A client that has not come for so long has its counter in the database, or registers in another process.
 FORGET_AFTER = WRITE_EVERY + timedelta(minutes=2)
 MOST_ROWS = 500
+TABLE = Client._meta.db_table
 HIGHEST_COUNTER = 2**62 - 2**32
 """What is kept at most, so that nobody can lock a name out by registering it once with the highest counter."""
 
@@ -49,22 +52,37 @@ Write = Callable[[Iterable[Sighting]], None]
 
 def write(sightings: Iterable[Sighting]) -> None:
     """Store sightings. A row that says something later already keeps it."""
+    # In the order of ids, so that two processes that write the same rows wait instead of blocking each other.
+    ordered = sorted(sightings, key=lambda one: one.client)
+    written = _write_at_once if hotsql.is_postgresql() else _write_each
+    for first in range(0, len(ordered), MOST_ROWS):
+        with transaction.atomic(), connection.cursor() as cursor:
+            written(cursor, ordered[first : first + MOST_ROWS])
+
+
+def _write_at_once(cursor: CursorWrapper, sightings: list[Sighting]) -> None:
+    # Half the time of a statement for each row. The rows are locked in their order before any is written.
+    cursor.execute(
+        f"""
+        WITH seen AS (SELECT * FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[]) AS seen(id, at, counter)),
+        held AS MATERIALIZED (
+            SELECT client.id FROM {TABLE} AS client JOIN seen USING (id) ORDER BY client.id FOR NO KEY UPDATE OF client
+        )
+        UPDATE {TABLE} AS client SET last_seen = seen.at, counter = seen.counter
+        FROM seen JOIN held USING (id) WHERE client.id = seen.id AND client.counter <= seen.counter
+        """,  # noqa: S608 - our name
+        [[one.client for one in sightings], [one.at for one in sightings], [one.counter for one in sightings]],
+    )
+
+
+def _write_each(cursor: CursorWrapper, sightings: list[Sighting]) -> None:
+    # Django has no UPDATE with a value of its own for each row that would also compare with the stored one.
     time_of = Client._meta.get_field("last_seen").get_db_prep_save
     id_of = Client._meta.pk.get_db_prep_save
-    rows = [
-        (time_of(one.at, connection), one.counter, id_of(one.client, connection), one.counter)
-        # In the order of ids, so that two processes that write the same rows wait instead of blocking each other.
-        for one in sorted(sightings, key=lambda one: one.client)
-    ]
-    table = connection.ops.quote_name(Client._meta.db_table)
-    for first in range(0, len(rows), MOST_ROWS):
-        with transaction.atomic(), connection.cursor() as cursor:
-            # The table's name is the model's own. Django has no UPDATE with a value of its own for each row that would
-            # also compare with the stored one.
-            cursor.executemany(
-                f"UPDATE {table} SET last_seen = %s, counter = %s WHERE id = %s AND counter <= %s",  # noqa: S608
-                rows[first : first + MOST_ROWS],
-            )
+    cursor.executemany(
+        f"UPDATE {TABLE} SET last_seen = %s, counter = %s WHERE id = %s AND counter <= %s",  # noqa: S608 - our name
+        [(time_of(one.at, connection), one.counter, id_of(one.client, connection), one.counter) for one in sightings],
+    )
 
 
 @dataclass
