@@ -59,6 +59,12 @@ class Certificate(models.Model):
             models.Index(fields=["client", "-id"]),
             # Few rows wait for their batch; the index holds only those.
             models.Index(fields=["id"], condition=models.Q(batch__isnull=True), name="certificate_without_batch"),
+            # So do the revoked ones, which are counted for the lists every few minutes.
+            models.Index(
+                fields=["issuer", "revoked_at"],
+                condition=models.Q(revoked_at__isnull=False),
+                name="certificate_revoked",
+            ),
         ]
 
     def __str__(self) -> str:
