@@ -55,7 +55,9 @@ COUNT = register_periodic(
     every_s=60,
 )
 FORGET = register_periodic(
-    housekeeping(name="trust.forget", label="Forget unproven clients that stay away", task="trust.forget"),
+    housekeeping(
+        name="trust.forget", label="Forget unproven clients that stay away, and old answers", task="trust.forget"
+    ),
     every_s=3600,
 )
 

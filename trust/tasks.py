@@ -58,9 +58,13 @@ def count(_run: Run) -> str:
 
 @job_task(jobs.FORGET)
 def forget(_run: Run) -> str:
-    """Forget names that never proved a key and stay away."""
-    names, waited = forgetting.forget(current(), clock.now())
-    return f"{names:,} names that proved nothing were forgotten, and {waited:,} keys that wait no longer."
+    """Forget names that never proved a key and stay away, and old answers to questions."""
+    now = clock.now()
+    names, waited = forgetting.forget(current(), now)
+    answers = forgetting.forget_answers(current(), now)
+    return (
+        f"Forgotten: {names:,} names that proved nothing, {waited:,} keys that wait no longer, {answers:,} old answers."
+    )
 
 
 @job_task(jobs.MAKE_INIT_FILE)

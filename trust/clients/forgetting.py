@@ -1,5 +1,7 @@
 """Forget what nobody stands behind: names that never proved a key and stay away, and keys that wait no longer.
 
+And old answers to questions: of a million clients each question brings a million rows.
+
 Whoever reaches a port on which nothing has to be proven can make up names. Their rows are few in a minute
 (`trust.clients.newcomers`), and they do not stay. A client that proved a key is never forgotten, a revoked one neither.
 """
@@ -14,6 +16,7 @@ from console.lib.actor import Actor
 from console.servers.models import Server
 from trust.actions import Action
 from trust.models.clients import Client, ClientState, PendingEnrolment
+from trust.models.questions import Answer, Question
 
 SILENT_FOR = timedelta(days=30)
 # A client registers each minute: a name that was heard of for less than an hour was never one.
@@ -21,8 +24,9 @@ PASSED_BY = timedelta(hours=1)
 PASSED_BY_FOR = timedelta(days=1)
 WAITED_LAST = timedelta(days=7)
 """A client that waits asks again every five minutes."""
+ANSWERS_KEPT = timedelta(days=90)  # as long as finished jobs
 CHUNK = 500  # rows in one short transaction
-MOST = 50_000  # names in one run
+MOST = 50_000  # names, and answers, in one run
 
 
 def forget(server: Server, now: datetime) -> tuple[int, int]:
@@ -32,6 +36,16 @@ def forget(server: Server, now: datetime) -> tuple[int, int]:
         names += gone
     waited, _ = PendingEnrolment.objects.filter(client__server=server, last_at__lt=now - WAITED_LAST).delete()
     return names, waited
+
+
+def forget_answers(server: Server, now: datetime) -> int:
+    """Delete the answers to questions that were closed long ago, then those questions; return how many answers."""
+    questions = Question.objects.filter(server=server, closes_at__lt=now - ANSWERS_KEPT)
+    answers, gone = Answer.objects.filter(question__in=questions), 0
+    while gone < MOST and (chunk := list(answers.order_by().values_list("pk", flat=True)[:CHUNK])):
+        gone += Answer.objects.filter(pk__in=chunk).delete()[0]
+    questions.filter(answers=None).delete()
+    return gone
 
 
 @transaction.atomic

@@ -12,6 +12,7 @@ from tests.trust import rows
 from trust.actions import Action
 from trust.clients import forgetting
 from trust.models.clients import Client, ClientState, PendingEnrolment, RegistrationChange
+from trust.models.questions import Answer, Question
 
 pytestmark = pytest.mark.django_db
 
@@ -52,3 +53,19 @@ def test_a_key_that_asks_no_more_waits_no_more(server: Server) -> None:
         )
     assert forgetting.forget(server, NOW) == (0, 1)
     assert PendingEnrolment.objects.get().spki_fingerprint == f"{1:064x}"
+
+
+def test_old_answers_go_with_their_questions(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forgetting, "CHUNK", 2)
+    clients = [named(server, f"pc-{number}", since=DAY, silent=timedelta(), authenticated=True) for number in range(3)]
+    for days in (91, 89):
+        closed = NOW - days * DAY
+        question = Question.objects.create(
+            server=server, kind="using-tls", asked_by="alice", asked_at=closed - DAY, closes_at=closed
+        )
+        for client in clients:
+            Answer.objects.create(question=question, client=client, at=closed, value="Yes")
+    assert forgetting.forget_answers(server, NOW) == 3
+    assert [row.closes_at for row in Question.objects.all()] == [NOW - 89 * DAY]
+    assert Answer.objects.count() == 3
+    assert forgetting.forget_answers(server, NOW) == 0
