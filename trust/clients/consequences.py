@@ -1,5 +1,6 @@
 """What an act on a client means, worked out from what is known now."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,7 +61,16 @@ def of_revoking(client: Client, now: datetime) -> tuple[Line, ...]:
         certificates,
         Line("Registration", "refused, with the reason in both logs"),
         Line("Way back", "none under this name: neither its key, nor an init file, nor a permission", bad=True),
+        *_other_names(client, now),
     )
+
+
+def _other_names(client: Client, now: datetime) -> Iterator[Line]:
+    """Yield that its init file would still enrol it under a name that nobody knows."""
+    file = client.credential
+    if file is not None and file.withdrawn_at is None and file.expires_at > now and file.left:
+        text = f"{file} of its init file enrols new names until it is withdrawn on Infrastructure, or until"
+        yield Line("Other names", text, file.expires_at, bad=True)
 
 
 def _last_contact(client: Client) -> Line:

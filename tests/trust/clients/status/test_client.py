@@ -20,6 +20,7 @@ from tests.trust.clients.status.conftest import MakeClients
 from trust.clients import held
 from trust.clients.held import Standing
 from trust.models.clients import Client, PendingEnrolment, RegistrationChange, RootSet
+from trust.models.credentials import Credential
 
 DAY = timedelta(days=1)
 
@@ -171,6 +172,24 @@ def test_revoking_needs_name_and_reason_and_happens_once(
         assert address(act, client) not in text
     assert text.count('aria-disabled="true"') == 3
     assert Entry.objects.filter(action="trust.client.revoked").count() == 1
+
+
+@pytest.mark.one_database
+def test_revoking_names_the_init_file_that_still_enrols_other_names(client: Client, admin_client: Browser) -> None:
+    assert "Other names" not in admin_client.get(address("revoke", client)).content.decode()
+    client.credential = Credential.objects.create(
+        server=client.server,
+        secret_sha256="0" * 64,
+        most_uses=2,
+        created_by="ada",
+        created_at=clock.now(),
+        expires_at=clock.now() + DAY,
+    )
+    client.save()
+    text = admin_client.get(address("revoke", client)).content.decode()
+    assert f"Enrolment credential {client.credential.short} of its init file enrols new names" in text
+    Credential.objects.update(withdrawn_at=clock.now())
+    assert "Other names" not in admin_client.get(address("revoke", client)).content.decode()
 
 
 @pytest.mark.one_database
