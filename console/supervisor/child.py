@@ -46,8 +46,11 @@ class Child:
 
     @property
     def mark(self) -> str:
-        """The value in the environment of this child and of everything below it."""
-        return f"{self.run_id}/{self.plan.name}"
+        """The value in the environment of this child and of everything below it.
+
+        It ends with a slash, so that that of `listener` does not begin that of `listener-plain`.
+        """
+        return f"{self.run_id}/{self.plan.name}/"
 
     def start(self) -> None:
         """Start the process. The kernel ends it when the supervisor dies (setpriv), whoever killed that."""

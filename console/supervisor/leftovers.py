@@ -1,7 +1,7 @@
 """What a run leaves behind is found by a mark in the environment, and ended.
 
 A process may change its group, its session and its parent, but not the environment it was started with. Every
-process of a run carries `SUPERVISED_RUN=<run id>/<child>` there, and so do its children, down to pool processes and
+process of a run carries `SUPERVISED_RUN=<run id>/<child>/` there, and so do its children, down to pool processes and
 module hosts. Linux only: without /proc nothing is found.
 
 Started as a program (the guard), it waits for the end of its standard input, which the supervisor holds open:

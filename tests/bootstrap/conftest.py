@@ -106,7 +106,7 @@ class Console:
 
     def processes(self, name: str = "") -> set[int]:
         """Return the processes of this run, or those of one child."""
-        return leftovers.marked(f"{self.run_id}/{name}")
+        return leftovers.marked(f"{self.run_id}/{name}/" if name else f"{self.run_id}/")
 
     def main_process(self, name: str) -> int:
         """Return the process that the supervisor started for a child: the first of its session."""

@@ -12,7 +12,7 @@ import pytest
 
 from console.supervisor import child as child_module
 from console.supervisor import leftovers
-from console.supervisor.child import Plan, delay_s
+from console.supervisor.child import Child, Plan, delay_s
 from console.supervisor.errors import StopRequestedError, SupervisorError
 from console.supervisor.signals import STOP, Signals
 from console.supervisor.state import State
@@ -57,6 +57,18 @@ def test_what_ends_is_started_again(supervisor: Supervisor, tmp_path: Path) -> N
     # The shell counts the lines in processes of their own before it becomes the one that stays.
     supervisor.wait_until(lambda: len(leftovers.marked(f"{RUN}/web")) == 1, "web", within_s=120)
     assert len(starts.read_text()) == 3
+
+
+def test_the_end_of_one_leaves_another_whose_name_begins_the_same(state: State) -> None:
+    state.logs.mkdir(parents=True, exist_ok=True)
+    one, other = (Child(_shell(name, "exec sleep 60"), RUN, state.logs / name) for name in ("listener", "listener-tls"))
+    other.start()
+    one.start()
+    one.stop()
+    assert not one.is_running()
+    assert other.is_running()
+    other.stop()
+    assert not leftovers.marked(f"{RUN}/")
 
 
 def test_it_gives_up_on_what_does_not_stay(
