@@ -10,6 +10,7 @@ from console.jobs import queue
 from console.jobs.models import Job
 from keys.jobs import VERIFY_KEYS
 from tests.fixtures.listener import Listener
+from tests.fixtures.processes import wait_for
 from tests.keys.conftest import ALICE
 from tests.trust import authorities
 from trust.agent import beginning
@@ -79,10 +80,13 @@ def test_verify_runs_whole_and_a_wrong_key_brings_no_result(  # HSI-27, HSI-28, 
     question.refresh_from_db()
     assert question.document
     forged(question.document)
-    for _ in range(12):
+
+    def is_answered() -> bool:
         comes_again()
-        if Answer.objects.filter(question=question).exists():
-            break
+        return Answer.objects.filter(question=question).exists()
+
+    # The listener keeps what it hands out for a second.
+    wait_for(is_answered, what="an answer", every_s=0.2)
     answer = Answer.objects.get(question=question)
     assert answer.failed
     assert "does not lead to a root" in answer.value
