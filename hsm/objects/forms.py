@@ -8,7 +8,6 @@ from hsm.device.objects import Operation, ordered
 from hsm.models.objects import SecurityObject
 from hsm.objects import permissions
 
-NO_MATCH = "The name does not match. Type it exactly as shown, including capital letters and spaces."
 OPERATION_LABELS = {
     Operation.ENCRYPT: "Encrypt",
     Operation.DECRYPT: "Decrypt",
@@ -42,30 +41,6 @@ class PermissionsForm(forms.Form):
     def wanted(self) -> frozenset[Operation]:
         """What was ticked."""
         return frozenset(Operation(value) for value in self.cleaned_data["operations"])
-
-
-class NameForm(forms.Form):
-    """Confirm by typing the exact name."""
-
-    typed = forms.CharField(
-        strip=False,
-        error_messages={"required": NO_MATCH},
-        widget=forms.TextInput(
-            attrs={"class": "mono", "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
-        ),
-    )
-
-    def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.name = name
-        self.fields["typed"].label = f"To confirm, type {name}"
-
-    def clean_typed(self) -> str:
-        """Accept the exact name only."""
-        typed: str = self.cleaned_data["typed"]
-        if typed != self.name:
-            raise forms.ValidationError(NO_MATCH)
-        return typed
 
 
 class TagForm(forms.Form):

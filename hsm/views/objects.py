@@ -18,13 +18,14 @@ from console.lib.access import access
 from console.lib.capability import Capability
 from console.lib.digest import sha256_hex
 from console.lib.errors import InvalidError, NotFoundError
+from console.lib.typedname import TypedNameForm
 from hsm.browsing.rows import badges, kind_of
 from hsm.jobs import DELETE_OBJECT, OBJECT_KINDS
 from hsm.models.groups import ConnectionState
 from hsm.models.objects import SecurityObject
 from hsm.objects import activation, asking, attributes, permissions, removal, rotation, tags
 from hsm.objects.acts import acts
-from hsm.objects.forms import NameForm, PermissionsForm, TagForm
+from hsm.objects.forms import PermissionsForm, TagForm
 from hsm.objects.policy import Change, effect
 from hsm.rights import Right, object_for
 from hsm.syncing import drift
@@ -180,7 +181,7 @@ def remove_private(request: HttpRequest, object_id: UUID) -> HttpResponse:
         job = removal.remove_private(key, actor=actor_of(request))
         return "The private key is being destroyed." if job else "The private component of the virtual key is removed."
 
-    return _ask(request, key, ask, NameForm(key.name, _sent(request)), act)
+    return _ask(request, key, ask, TypedNameForm(key.name, _sent(request)), act)
 
 
 @require_http_methods(METHODS)
@@ -195,7 +196,7 @@ def delete(request: HttpRequest, object_id: UUID) -> HttpResponse:
         job = removal.delete(key, actor=actor_of(request))
         return f"{key.name} is being destroyed." if job else f"The security object {key.name} is deleted."
 
-    return _ask(request, key, ask, NameForm(key.name, _sent(request)), act)
+    return _ask(request, key, ask, TypedNameForm(key.name, _sent(request)), act)
 
 
 @require_GET

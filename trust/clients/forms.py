@@ -9,13 +9,13 @@ from django.http import QueryDict
 from console.lib.digest import groups
 from console.lib.durations import whole
 from console.lib.search import NUL, UNKNOWN
+from console.lib.typedname import TypedNameForm
 from keys.models.root import Root, RootKind, RootState
 from trust.clients.listing import PENDING, PLAIN, REGISTERED, TLS, Wanted
 from trust.models.clients import PendingEnrolment, Protocol
 
 NEITHER = "none"  # sent with every form: without it, no box ticked would look like no form at all
 LONGEST_REASON = 200
-NO_MATCH = "The name does not match. Type it exactly as shown."
 HOURS = (1, 24, 72, 168)
 ANY_KEY = "any"
 MARKS = (("", "Any"), ("unproven", "Unauthenticated"), (PENDING, "Waits to re-enrol"), ("revoked", "Revoked"))
@@ -110,8 +110,10 @@ class AllowForm(forms.Form):
         return "" if key == ANY_KEY else key
 
 
-class RevokeForm(forms.Form):
+class RevokeForm(TypedNameForm):
     """Confirm the revocation of a client: its exact name and a reason."""
+
+    field_order = ("reason", "typed")
 
     reason = forms.CharField(
         label="Reason, for the activity log",
@@ -119,25 +121,6 @@ class RevokeForm(forms.Form):
         error_messages={"required": "Say why: the activity log keeps it."},
         widget=forms.Textarea(attrs={"rows": 2}),
     )
-    typed = forms.CharField(
-        strip=False,
-        error_messages={"required": NO_MATCH},
-        widget=forms.TextInput(
-            attrs={"class": "mono", "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
-        ),
-    )
-
-    def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.name = name
-        self.fields["typed"].label = f"To confirm, type {name}"
-
-    def clean_typed(self) -> str:
-        """Accept the exact name only."""
-        typed: str = self.cleaned_data["typed"]
-        if typed != self.name:
-            raise forms.ValidationError(NO_MATCH)
-        return typed
 
 
 def _roots() -> list[Root]:
