@@ -6,10 +6,10 @@ from typing import Any
 
 from django import forms
 
+from console.lib.typedname import TypedNameForm
 from keys.models.root import RevocationReason
 
 LONGEST_NOTE = 500
-NO_MATCH = "The name does not match. Type it exactly as shown, including capital letters and spaces."
 
 
 class CreateForm(forms.Form):
@@ -24,8 +24,10 @@ class CreateForm(forms.Form):
     )
 
 
-class RevokeForm(forms.Form):
+class RevokeForm(TypedNameForm):
     """Confirm a revocation. The exact name, the reason and the consequences that were shown are checked again."""
+
+    field_order = ("seen", "when", "due_at", "reason", "note", "backup", "typed")
 
     seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
     when = forms.ChoiceField(
@@ -54,26 +56,10 @@ class RevokeForm(forms.Form):
         label="I have a backup from before, and will back up again right after this",
         error_messages={"required": "Back up immediately before and after you revoke, and tick this box."},
     )
-    typed = forms.CharField(
-        strip=False,
-        error_messages={"required": NO_MATCH},
-        widget=forms.TextInput(
-            attrs={"class": "mono", "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
-        ),
-    )
 
     def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.name = name
-        self.fields["typed"].label = f"To confirm, type {name}"
+        super().__init__(name, *args, **kwargs)
         self.fields["due_at"].required = self.data.get("when") != "now"
-
-    def clean_typed(self) -> str:
-        """Accept the exact name only."""
-        typed: str = self.cleaned_data["typed"]
-        if typed != self.name:
-            raise forms.ValidationError(NO_MATCH)
-        return typed
 
     @property
     def only_when_ready(self) -> bool:
