@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from console.accounts.models import User
 from console.jobs.models import Job
@@ -66,6 +66,25 @@ def test_the_tab_tests_by_itself_and_shows_the_states_in_place(
         judging.shots(page, "group-hsm")
 
 
+def test_an_answer_finds_the_part_of_the_page_that_asked_for_it(page: Page, group: Group, run_jobs: RunJobs) -> None:
+    """The look at the states is on its way when somebody asks for a test, whose answer replaces what looked."""
+    looks: list[Route] = []
+    asked: list[str] = []
+    page.route("**/states/?*", lambda route: looks.append(route) if not looks else route.continue_())
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/test/") else None)
+    with judging.silent(page):
+        with page.expect_request("**/states/?*"):
+            hsm_tab(page, group)
+        asked.clear()
+        page.get_by_role("button", name="Test connection hmg-fra-1.invalid").click()
+        assert page.evaluate("1") == 1  # what the click sent would have been heard of by now
+        assert not asked
+        with page.expect_request("**/connections/*/test/"):
+            looks[0].continue_()
+        run_jobs()
+        expect(page.locator("#group-state")).to_have_text("1 of 3 connected")
+
+
 def test_the_menu_reorders_in_place(page: Page, group: Group, run_jobs: RunJobs) -> None:  # GRP-25
     hsm_tab(page, group)
     last = Connection.objects.get(address="hmg-fra-2.invalid")
@@ -80,7 +99,7 @@ def test_the_menu_reorders_in_place(page: Page, group: Group, run_jobs: RunJobs)
     expect(menu.get_by_role("link", name="Delete connection")).to_be_visible()
     judging.shots(page, "group-menu")
     menu.get_by_role("button", name="Move to the top").click()
-    expect(page.get_by_text("is now priority 1 of 3")).to_be_visible()
+    expect(page.locator("#toasts")).to_contain_text("is now priority 1 of 3")
     expect(page.locator(f"#m-{last.pk}-button")).to_be_focused()
     page.reload()
     expect(page.get_by_role("table").get_by_role("row").nth(1)).to_contain_text("hmg-fra-2.invalid")
