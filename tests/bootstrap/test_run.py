@@ -240,8 +240,9 @@ def test_a_terminal_is_shown_the_first_password(console: Console) -> None:
     assert process.returncode == 0
 
 
-def test_an_administrative_command_works_on_the_same_state(console: Console) -> None:
-    done = console.call("manage", "setup")
+def test_an_administrative_command_works_on_the_same_state(started: Console) -> None:
+    started.signal(signal.SIGTERM)
+    done = started.call("manage", "setup")
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import Settings
 
 from console.accounts import passwords
@@ -17,6 +19,7 @@ from console.lib.sealingpair import SealingPair
 from console.lib.secret import Secret
 from console.management.commands.setup import first_password_file, set_up_server, settle_first_password
 from console.servers.current import current
+from console.servers.models import Server
 from tests.fixtures.users import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +58,13 @@ def test_another_sealing_key_is_refused(server: object, settings: Settings) -> N
     SealingPair.generate().save(settings.SEALING_KEY_FILE, settings.SEALING_PUBLIC_FILE)
     with pytest.raises(CommandError, match="not the one"):
         call_command("setup", stdout=StringIO())
+
+
+def test_a_database_without_its_tables_is_refused_with_the_remedy() -> None:
+    MigrationRecorder(connection).record_unapplied("servers", "0001_initial")
+    with pytest.raises(CommandError, match=r"nothing was set up\. Run migrate first"):
+        call_command("setup", stdout=StringIO())
+    assert not Server.objects.exists()
 
 
 def test_the_first_password_is_in_a_file_only(file: Path) -> None:
