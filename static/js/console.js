@@ -126,11 +126,25 @@
     const token = $("meta[name=csrf-token]")?.content;
     if (token && event.detail.verb !== "get") event.detail.headers["X-CSRFToken"] = token;
   });
+  // What the page asks for by itself is asked for again, else one lost answer leaves it standing still for ever.
+  const ASK_AGAIN_MS = 5000;
+  let away = false;
+  function askAgain({ elt, requestConfig, xhr }) {
+    if (!elt.getAttribute("hx-trigger")?.startsWith("load delay") || (xhr.status && xhr.status < 500)) return false;
+    setTimeout(() => elt.isConnected && htmx.ajax("GET", requestConfig.path, { source: elt }), ASK_AGAIN_MS);
+    if (!away) toast("warn", "The server does not answer. This page asks again until it does.");
+    away = true;
+    return true;
+  }
+  on("htmx:afterRequest", (event) => { if (event.detail.successful) away = false; });
   on("htmx:responseError", (event) => {
+    if (askAgain(event.detail)) return;
     if (event.detail.xhr.getResponseHeader("HX-Trigger")) return; // the server says it in its own words
     toast("bad", "The server could not finish that. Look at the page again before you repeat it.");
   });
-  on("htmx:sendError", () => toast("bad", "The server cannot be reached. Check the connection, then try again."));
+  on("htmx:sendError", (event) => {
+    if (!askAgain(event.detail)) toast("bad", "The server cannot be reached. Check the connection, then try again.");
+  });
 
   // A <dialog> swapped into #modal opens itself; the focus goes back to what opened it.
   let opener = null;

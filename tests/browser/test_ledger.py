@@ -60,6 +60,22 @@ def test_a_card_moves_speaks_and_stops(open_page: OpenPage, admin: User, job: Jo
     expect(page.locator(f"#job-{job.pk}")).not_to_have_attribute("hx-trigger", re.compile(".*"))
 
 
+@pytest.mark.parametrize("status", [0, 502])
+def test_a_card_asks_again_when_the_server_was_away(open_page: OpenPage, admin: User, job: Job, status: int) -> None:
+    page = open_page(admin)
+    page.clock.install()
+    page.route("**/card/?*", lambda route: route.fulfill(status=status) if status else route.abort(), times=2)
+    page.goto(f"/jobs/{job.pk}/")
+    for _ in range(2):
+        with page.expect_event("requestfailed" if status == 0 else "requestfinished", lambda one: "/card/" in one.url):
+            page.clock.run_for(5_000)
+    expect(page.locator("#toasts")).to_contain_text("This page asks again until it does.")
+    expect(page.locator("#toasts p")).to_have_count(1)
+    change(job, done=60)
+    page.clock.run_for(5_000)
+    expect(page.get_by_text("60 of 100 (60 %)")).to_be_visible()
+
+
 def test_a_card_inside_a_region_refreshes_it_at_the_end(open_page: OpenPage, admin: User, job: Job) -> None:
     page = open_page(admin)
     with silent(page):
