@@ -13,8 +13,10 @@ class TrustConfig(AppConfig):
         from console import links
         from console.lib.capability import Capability
         from keys import witnesses
+        from keys.backup import memories
         from settings_store import guards
         from trust import home
+        from trust.clients.memory import ClientMemory
         from trust.clients.tlsguard import TlsGuard
         from trust.clients.witness import ClientWitness
 
@@ -24,4 +26,5 @@ class TrustConfig(AppConfig):
         console_home.register_panel(10, home.clients, Capability.SEE_QUESTIONS)
         witnesses.register("clients", ClientWitness())
         witnesses.register_roll("clients", ClientWitness())
+        memories.register("clients", ClientMemory())
         guards.register(TlsGuard())

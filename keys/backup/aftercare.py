@@ -1,6 +1,7 @@
 """After a restore: what holds, and what the administrator still has to see to."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from console.activity import heads, verification
 from console.activity.verification import Verdict
@@ -9,17 +10,22 @@ from console.servers.current import current
 from hsm.device.errors import DeviceError
 from hsm.models.tokens import TokenBinding
 from keys import logkey
+from keys.backup import memories
 from keys.keystore import open_local_store
 from keys.models.root import Root
 from keys.models.subordinate import Subordinate
 
 
-def findings() -> Iterator[str]:
-    """Yield sentences about the activity log, the key store, tokens that must be there, and jobs that will run."""
+def findings(made_at: datetime) -> Iterator[str]:
+    """Yield sentences about the activity log, the key store, tokens that must be there, and jobs that will run.
+
+    Then about what happened after the backup was made, and is forgotten (`keys.backup.memories`).
+    """
     yield _activity_log()
     yield _key_store()
     yield from _tokens()
     yield from _jobs()
+    yield from memories.missing(made_at)
 
 
 def _activity_log() -> str:

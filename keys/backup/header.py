@@ -45,6 +45,11 @@ class Header:
         fields = asdict(self) | {"salt": self.salt.hex(), "prefix": self.prefix.hex()}
         return canonical_json(fields) + b"\n"
 
+    @property
+    def made_at(self) -> datetime:
+        """`created_at` as a time."""
+        return datetime.fromisoformat(self.created_at)
+
     @classmethod
     def read(cls, file: IO[bytes]) -> Self:
         """Return the header at the beginning of an archive; raises InvalidError for any other file."""

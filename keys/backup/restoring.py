@@ -24,7 +24,7 @@ from console.lib.opening import worker_pair
 from console.lib.secret import Secret
 from console.servers.models import Server
 from keys.actions import Action
-from keys.backup import archive, database
+from keys.backup import archive, database, memories
 from keys.backup.archive import Member, Written
 from keys.backup.header import Header, Label
 from keys.models.backup import Backup
@@ -74,6 +74,7 @@ def restore(path: Path, passphrase: Secret, *, wishes: Wishes, actor: Actor, say
     files = _verified_files(path, passphrase)
     written = archive.measure(path)
     drafts = [_draft(place, content) for place, content in _places(files)]
+    going = memories.going(header.made_at)
     with transaction.atomic():
         count = database.replace_everything(_database_parts(path, passphrase))
         _close_own_backup(header, path, written)
@@ -88,6 +89,8 @@ def restore(path: Path, passphrase: Secret, *, wishes: Wishes, actor: Actor, say
             say(f"SECRET_KEY of the archive is in {place}: give it to the web process, or second factors do not open.")
     worker_pair.cache_clear()
     say(f"{count:,} rows and {len(drafts)} files of {header.server} are back.")
+    for sentence in going:
+        say(sentence)
     return header
 
 

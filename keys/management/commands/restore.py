@@ -42,8 +42,8 @@ class Command(BaseCommand):
             restoring.refuse_early(path, wishes=wishes)
             secret = passphrase.read(options["passphrase_file"], twice=False)
             actor = Actor.system("restore")
-            restoring.restore(path, secret, wishes=wishes, actor=actor, say=self.stdout.write)
-            for sentence in aftercare.findings():
+            header = restoring.restore(path, secret, wishes=wishes, actor=actor, say=self.stdout.write)
+            for sentence in aftercare.findings(header.made_at):
                 self.stdout.write(sentence)
         except (ConsoleError, DeviceError) as error:
             raise CommandError(f"{error.message} {error.next_step}".strip()) from error

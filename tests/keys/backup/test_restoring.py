@@ -150,7 +150,7 @@ def test_over_what_is_there(furnished: Root, back_up: BackUp, settings: Settings
     assert changed <= own_traces | not_restored
     assert triggers.missing(connection) == []
     assert Entry.objects.order_by("-seq")[0].action == "keys.backup.restored"
-    found = list(aftercare.findings())
+    found = list(aftercare.findings(restoring.read_header(Path(backup.path)).made_at))
     assert found[0].startswith("The activity log verifies")
     assert "pki.db opens." in found
     assert any("sealing.key was there before" in sentence for sentence in said)
