@@ -9,33 +9,14 @@ from console.lib.errors import RefusedError
 from console.servers.models import Server
 from trust.clients.guesses import origin
 from trust.clients.registration_errors import TooManyError
+from trust.clients.windows import Window
 
 MOST_A_MINUTE, MOST_A_DAY = 600, 20_000
 """From one site, in one process: a subnet behind one address may start in the morning, a script may not go on."""
 MOST_TOGETHER = 6_000
 """In a minute, from everywhere: who has many addresses does not fill the database faster than that."""
-MOST_SITES = 10_000
 MINUTE_S, DAY_S = 60, 24 * 3600
 LEGACY_PREFIX = "legacy."
-
-
-@dataclass
-class _Window:
-    """Counts by site, anew each `length_s`."""
-
-    length_s: float
-    began: float = 0.0
-    total: int = 0
-    of: dict[str, int] = field(default_factory=dict)
-
-    def count(self, site: str, now: float) -> int:
-        if now - self.began >= self.length_s:
-            self.began, self.total, self.of = now, 0, {}
-        elif len(self.of) > MOST_SITES:
-            self.of = {}
-        self.total += 1
-        self.of[site] = self.of.get(site, 0) + 1
-        return self.of[site]
 
 
 @dataclass
@@ -43,8 +24,8 @@ class Newcomers:
     """Counts new names by the site that they come from. Safe between threads."""
 
     now: Callable[[], float] = time.monotonic
-    _minute: _Window = field(default_factory=lambda: _Window(MINUTE_S))
-    _day: _Window = field(default_factory=lambda: _Window(DAY_S))
+    _minute: Window = field(default_factory=lambda: Window(MINUTE_S))
+    _day: Window = field(default_factory=lambda: Window(DAY_S))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, address: str) -> None:

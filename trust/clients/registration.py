@@ -14,6 +14,7 @@ from console.lib import clock
 from console.lib.errors import InvalidError, RefusedError
 from console.servers.models import Server
 from trust.clients import handing_out, newcomers
+from trust.clients.changes import CHANGES
 from trust.clients.identity import identify
 from trust.clients.pace import PACE
 from trust.clients.registration_errors import CLIENT_REVOKED, ReplayedError
@@ -41,7 +42,8 @@ class _Row:
 def register(asked: Registration, peer: Peer) -> Registered:
     """Take a registration in, and return the answer to it.
 
-    Whatever is new is stored before this returns; that the client is there, soon after. Raises RefusedError for what
+    Whatever is new is stored before this returns, of one that proves nothing within limits (`trust.clients.changes`);
+    that the client is there, soon after. Raises RefusedError for what
     the settings or the certificate do not allow, ReplayedError, InvalidError.
     """
     now, here = clock.now(), standing()
@@ -129,7 +131,7 @@ def _first(name: str, asked: Registration, told: Told, now: datetime) -> Client:
 
 def _again(client: Client, asked: Registration, told: Told, now: datetime) -> None:
     news = told.is_new(client)
-    if not (news or asked.full):
+    if not ((news or asked.full) and CHANGES.may_write(client, told.address)):
         SIGHTINGS.note(client, asked.counter, now)
         return
     SIGHTINGS.check(client, asked.counter)

@@ -22,6 +22,7 @@ from trust.clients import (
     registration_standing,
     registration_views,
 )
+from trust.clients.changes import Changes
 from trust.clients.sightings import Sightings
 from trust.listening.peer import Peer
 from trust.models.certificates import Certificate
@@ -64,6 +65,7 @@ def machine(server: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(module, "peer", made.peer)
     monkeypatch.setattr(registration_refusals, "_gate", registration_refusals.Gate())
     monkeypatch.setattr(registration, "SIGHTINGS", Sightings())
+    monkeypatch.setattr(registration, "CHANGES", Changes())
     monkeypatch.setattr(newcomers, "_newcomers", newcomers.Newcomers())
     forget()
     return made

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError
 
 from console.lib import clock
-from trust.clients import pace
+from trust.clients import changes, pace
 from trust.clients.newcomers import MOST_A_DAY, MOST_A_MINUTE, MOST_TOGETHER, Newcomers
 from trust.clients.pace import Pace
 from trust.clients.registration_errors import ReplayedError, TooManyError
@@ -145,3 +145,32 @@ def test_many_addresses_together_do_not_bring_names_without_end() -> None:
     with pytest.raises(TooManyError, match="at once"):
         for number in range(MOST_TOGETHER + 1):
             new.count(f"198.51.{number // 256}.{number % 256}")
+
+
+def test_what_proves_nothing_changes_its_row_a_few_times_only() -> None:
+    moment = 0.0
+    counted = changes.Changes(lambda: moment)
+    one, other = Client(authenticated=False), Client(authenticated=False)
+    assert [counted.may_write(one, "192.0.2.7") for _ in range(changes.MOST_OF_ROW + 2)] == [
+        True
+    ] * changes.MOST_OF_ROW + [False] * 2
+    assert counted.may_write(other, "192.0.2.7")
+    proven = Client(authenticated=True)
+    assert all(counted.may_write(proven, "192.0.2.7") for _ in range(changes.MOST_OF_SITE + 1))
+    moment = 300.0
+    assert counted.may_write(one, "192.0.2.7")
+
+
+def test_one_site_does_not_write_without_end_and_neither_do_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "MOST_OF_SITE", 20)
+    monkeypatch.setattr(changes, "MOST_TOGETHER", 90)
+    counted = changes.Changes(lambda: 0.0)
+
+    def written(number: int, address: str) -> int:
+        return sum(counted.may_write(Client(authenticated=False), address) for _ in range(number))
+
+    assert written(changes.MOST_OF_SITE + 5, "2001:db8:1:2::1") == changes.MOST_OF_SITE
+    assert written(1, "2001:db8:1:2::ffff") == 0
+    assert written(1, "2001:db8:1:3::1") == 1
+    everyone = sum(written(1, f"198.51.{host // 256}.{host % 256}") for host in range(300))
+    assert 0 < everyone < 90

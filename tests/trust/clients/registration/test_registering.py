@@ -17,6 +17,7 @@ from settings_store.catalogue import Scope
 from tests.trust import rows
 from tests.trust.clients.registration.conftest import DAY, Machine, at, certify, forget
 from trust.clients import counting, handing_out, registration, registration_standing
+from trust.clients.changes import MOST_OF_ROW
 from trust.clients.sightings import HIGHEST_COUNTER, WRITE_EVERY, Sightings
 from trust.models.clients import NEVER, Client, ClientState, RegistrationChange, RootSet
 from trust.models.documents import EVERYONE, DocumentKind, SignedDocument
@@ -149,6 +150,22 @@ def test_what_proves_nothing_never_touches_the_client_that_does(  # decision 7
     assert Client.objects.filter(pk=enrolled.pk).values().get() == before
     other = Client.objects.get(name=machine.name, authenticated=False)
     assert (other.using_tls, other.version, other.counter) == (False, "6.6.6", 900)
+
+
+def test_what_proves_nothing_is_answered_but_not_written_each_time(
+    enrolled: Client, machine: Machine, admin: User
+) -> None:
+    allow("require_client_tls_315_flag", "0", admin)
+    proof, machine.shows = machine.shows, None
+    for number in range(MOST_OF_ROW + 3):
+        assert machine.register(version=f"6.{number}", roots=[f"{number:064x}"], full=True).status_code == 200
+    row = Client.objects.get(authenticated=False)
+    assert row.version == f"6.{MOST_OF_ROW}"  # the first registration made the row
+    assert (RegistrationChange.objects.filter(client=row).count(), RootSet.objects.count()) == (MOST_OF_ROW + 1,) * 2
+    machine.shows = proof
+    for number in range(MOST_OF_ROW + 3):
+        machine.register(version=f"7.{number}")
+    assert Client.objects.get(pk=enrolled.pk).version == f"7.{MOST_OF_ROW + 2}"
 
 
 def test_a_revoked_name_does_not_come_back_without_tls(enrolled: Client, machine: Machine, admin: User) -> None:

@@ -1,0 +1,35 @@
+"""How often a client that proves nothing may change its row: whoever reaches the port can send such a registration.
+
+What is over the limit is answered all the same, and counts as a sighting, which is written in batches. It is no news
+lost: the client says the same with its next registration. A client that proves its name is not limited by any of this.
+"""
+
+from collections.abc import Callable
+from time import monotonic
+
+from trust.clients.guesses import origin
+from trust.clients.windows import Limit
+from trust.models.clients import Client
+
+MOST_OF_ROW = 5
+"""In five minutes. An honest one changes once: with an update, or as it falls back to a registration without TLS."""
+MOST_OF_SITE = 600
+"""In a minute, in one process: many clients behind one address that are updated at once are through within minutes."""
+MOST_TOGETHER = 6_000
+ROW_S, SITE_S = 300, 60
+
+
+class Changes:
+    """Counts what is written. Safe between threads."""
+
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._rows = Limit(MOST_OF_ROW, ROW_S, now=now)
+        self._sites = Limit(MOST_OF_SITE, SITE_S, MOST_TOGETHER, now)
+
+    def may_write(self, client: Client, address: str) -> bool:
+        """Whether what a client says may be written now; counts it."""
+        # The row first: what it refuses does not count for its neighbours.
+        return client.authenticated or (self._rows.passes(str(client.pk)) and self._sites.passes(origin(address)))
+
+
+CHANGES = Changes()
