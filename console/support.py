@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.core import checks
@@ -24,6 +23,7 @@ from django.db import connection
 from console import health
 from console.activity.export import COLUMNS
 from console.activity.models import Entry
+from console.jobs.exports import Leaving
 from console.jobs.kinds import JobKind, OnLost, register
 from console.jobs.models import Job
 from console.lib import clock, csvfile
@@ -46,15 +46,11 @@ BUNDLE = register(
 )
 MADE = "support.bundle-made"
 DOWNLOADED = "support.bundle-downloaded"
+BUNDLES = Leaving(BUNDLE, "support", title="support", taken=DOWNLOADED, again="Make a new one.", suffix="zip")
 
 LAST_JOBS = 500
 LAST_ENTRIES = 2_000
 SOUNDS_SECRET = re.compile(r"password|passphrase|secret|pin$", re.IGNORECASE)
-
-
-def path_of(job_id: UUID) -> Path:
-    """Return where the bundle of a job lies."""
-    return Path(settings.EXPORT_DIR) / f"support-{job_id}.zip"
 
 
 def write(path: Path) -> list[str]:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -12,27 +12,24 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from console import health, help_pages, support
 from console import home as registry
 from console.accounts import sections
-from console.accounts.models import User
-from console.activity import log
-from console.jobs import queue
-from console.jobs.models import OPEN, Job, State
+from console.accounts.asking import actor_of, user_of
+from console.jobs import exportpages, queue
+from console.jobs.models import OPEN, Job
 from console.lib.access import access
 from console.lib.capability import Capability
-from console.lib.errors import NotFoundError, RefusedError
 from console.lib.passive import passive
 from console.lib.themes import COOKIE, THEMES
 from console.servers.current import current
 from hsm.rights import sees_a_group
 
 YEAR_S = 365 * 24 * 3600
-BUNDLES_SHOWN = 10
 
 
 @access(Capability.SIGNED_IN)
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Show Environment Status to who may read, and to everybody else what they can do."""
-    user = _user(request)
+    user = user_of(request)
     panels = registry.panels(request)
     may_ask = user.may(Capability.ASK_QUESTIONS)
     if not user.may(Capability.READ):
@@ -77,30 +74,19 @@ def help_page(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def support_bundle(request: HttpRequest) -> HttpResponse:
     """Show the bundles that were made; POST makes one, unless one is being made."""
-    jobs = Job.objects.filter(kind_name=support.BUNDLE.name).select_related("server").order_by("-created_at", "-id")
     if request.method == "POST":
         with transaction.atomic():
-            if not jobs.filter(state__in=OPEN).exists():
-                queue.enqueue(support.BUNDLE, subject=current().subject, actor=_user(request).actor)
+            if not Job.objects.filter(kind_name=support.BUNDLE.name, state__in=OPEN).exists():
+                queue.enqueue(support.BUNDLE, subject=current().subject, actor=actor_of(request))
         return redirect("console:support")
-    context = {
-        "running": jobs.filter(state__in=OPEN).first(),
-        "bundles": jobs.filter(state=State.SUCCEEDED)[:BUNDLES_SHOWN],
-    }
-    return render(request, "help/support.html", context)
+    return render(request, "help/support.html", support.BUNDLES.shown(user_of(request)))
 
 
 @access(Capability.READ)
 @require_POST
 def support_download(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
     """Hand out a bundle; the log says who took it."""
-    job = Job.objects.filter(pk=job_id, kind_name=support.BUNDLE.name, state=State.SUCCEEDED).first()
-    path = support.path_of(job_id)
-    if job is None or not path.is_file():
-        raise NotFoundError("There is no such support bundle.", next_step="Make a new one.")
-    with transaction.atomic():
-        log.append(support.DOWNLOADED, job.as_subject, actor=_user(request).actor)
-    return FileResponse(path.open("rb"), as_attachment=True, filename=f"support-{job.created_at:%Y-%m-%dT%H%M}Z.zip")
+    return exportpages.hand_out(request, support.BUNDLES, job_id)
 
 
 @access(Capability.PUBLIC)
@@ -123,9 +109,3 @@ def ready(_request: HttpRequest) -> JsonResponse:
         "checks": {name: "ok" if ok else "failed" for name, ok in found.items()},
     }
     return JsonResponse(body, status=200 if good else 503)
-
-
-def _user(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):  # AccessMiddleware lets nobody else through
-        raise RefusedError("Sign in first.")
-    return request.user

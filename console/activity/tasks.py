@@ -9,6 +9,7 @@ from console.activity.jobs import EXPORT, TIDY_EXPORTS, VERIFY
 from console.activity.models import Outcome
 from console.activity.queries import Wanted
 from console.activity.verification import Report, Verdict
+from console.jobs import exports
 from console.jobs.models import Job
 from console.jobs.running import Run, job_task
 from console.lib.errors import ConsoleError, RefusedError
@@ -52,23 +53,16 @@ def _record(run: Run, report: Report) -> None:
     pkilog.write("log-verified", component="activity", subject="activity log", result=report.verdict, level=level)
 
 
-@job_task(EXPORT)
+@job_task(EXPORT.kind)
 def export_csv(run: Run) -> str:
-    """Write the wanted entries to a file that its job's page offers."""
-    wanted = Wanted.from_params(run.job.params)
-    path = export.path_of(run.job.pk)
-    written = export.write(wanted.entries(), path, lambda rows: run.progress(rows, 0, f"{rows:,} entries written"))
-    run.result = {"rows": written.rows, "size_bytes": written.size_bytes, "sha256": written.sha256}
-    with transaction.atomic():
-        details = {**run.result, "filter": wanted.as_params()}
-        log.append(Action.EXPORTED, heads.LOG, actor=run.actor, details=details)
-    return f"{written.rows:,} entries written."
+    """Write the wanted entries to a file that the page of exports offers."""
+    return EXPORT.write(run, export.COLUMNS, export.rows(Wanted.from_params(run.job.params).entries()))
 
 
 @job_task(TIDY_EXPORTS)
 def tidy_exports(_run: Run) -> str:
     """Delete the files whose job was deleted."""
-    files = export.files()
+    files = exports.files()
     kept = set(Job.objects.filter(pk__in=files).values_list("pk", flat=True))
     gone = [path for job_id, path in files.items() if job_id not in kept]
     for path in gone:

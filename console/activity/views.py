@@ -5,26 +5,23 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console.accounts.models import User
-from console.activity import export as exporting
-from console.activity import heads, log
-from console.activity.actions import Action
+from console.accounts.asking import actor_of
+from console.activity import heads
 from console.activity.forms import ActivityFilter
 from console.activity.jobs import EXPORT, VERIFY
 from console.activity.models import Entry, Head, SignedHead
-from console.jobs import queue
+from console.jobs import exportpages, queue
 from console.jobs.kinds import JobKind
-from console.jobs.models import OPEN, Job, State
+from console.jobs.models import OPEN, Job
 from console.lib import htmx, keyset
 from console.lib.access import access
+from console.lib.actor import Actor
 from console.lib.capability import Capability
-from console.lib.errors import NotFoundError, RefusedError
-
-EXPORTS_SHOWN = 20
+from console.lib.errors import NotFoundError
 
 
 @access(Capability.READ)
@@ -75,7 +72,7 @@ def _details(shown: Entry) -> list[tuple[str, str]]:
 def verify(request: HttpRequest) -> HttpResponse:
     """Show what the last verification found; POST starts one, or leads to the one that runs."""
     if request.method == "POST":
-        _start_once(VERIFY, _user(request))
+        _start_once(VERIFY, actor=actor_of(request))
         return redirect("activity:verify")
     jobs = Job.objects.filter(kind_name=VERIFY.name).select_related("server").order_by("-created_at")
     running = jobs.filter(state__in=OPEN).first()
@@ -94,46 +91,17 @@ def verify(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def export(request: HttpRequest) -> HttpResponse:
     """Show what would be exported, and earlier exports; POST starts one."""
-    form = ActivityFilter(request.POST if request.method == "POST" else request.GET)
-    if request.method == "POST" and form.is_valid():
-        with transaction.atomic():
-            queue.enqueue(EXPORT, subject=heads.LOG, actor=_user(request).actor, params=form.wanted.as_params())
-        return redirect("activity:export")
-    jobs = Job.objects.filter(kind_name=EXPORT.name).select_related("server").order_by("-created_at", "-id")
-    context = {
-        "form": form,
-        "wanted": form.wanted,
-        "running": jobs.filter(state__in=OPEN).first(),
-        "exports": jobs.filter(state=State.SUCCEEDED)[:EXPORTS_SHOWN],
-    }
-    return render(request, "activity/export.html", context, status=422 if request.method == "POST" else 200)
+    return exportpages.page(request, EXPORT, ActivityFilter(exportpages.sent(request)), "activity/export.html")
 
 
 @access(Capability.READ)
 @require_POST
 def download(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
     """Hand out the file of an export to whoever may read the log now; the log says who took it."""
-    user = _user(request)
-    job = Job.objects.filter(pk=job_id, kind_name=EXPORT.name, state=State.SUCCEEDED).first()
-    path = exporting.path_of(job_id)
-    if job is None or not path.is_file():
-        raise NotFoundError(
-            "There is no such export. Its file is deleted together with its job, after 90 days.",
-            next_step="Export the entries again.",
-        )
-    with transaction.atomic():
-        log.append(Action.EXPORT_DOWNLOADED, job.as_subject, actor=user.actor, details={"sha256": job.result["sha256"]})
-    name = f"activity-log-{job.created_at:%Y-%m-%dT%H%M}Z.csv"
-    return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")
+    return exportpages.hand_out(request, EXPORT, job_id)
 
 
-def _start_once(kind: JobKind, user: User) -> None:
+def _start_once(kind: JobKind, *, actor: Actor) -> None:
     with transaction.atomic():
         if not Job.objects.filter(kind_name=kind.name, state__in=OPEN).exists():
-            queue.enqueue(kind, subject=heads.LOG, actor=user.actor)
-
-
-def _user(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):  # AccessMiddleware lets nobody else through
-        raise RefusedError("Sign in first.")
-    return request.user
+            queue.enqueue(kind, subject=heads.LOG, actor=actor)

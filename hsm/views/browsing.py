@@ -3,28 +3,22 @@
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from console.accounts.asking import user_of
 from console.accounts.models import User
-from console.activity import log
-from console.jobs.models import OPEN, Job, State
+from console.jobs import exportpages
 from console.lib import htmx, keyset
 from console.lib.access import access
 from console.lib.capability import Capability
-from console.lib.errors import NotFoundError
-from hsm.actions import Action
-from hsm.browsing import exporting, queries
+from hsm.browsing import queries
+from hsm.browsing.exporting import EXPORT
 from hsm.browsing.forms import ObjectFilter
 from hsm.browsing.rows import rows
-from hsm.jobs import EXPORT_OBJECTS
 from hsm.models.groups import Group, GroupMember, GroupRole
 from hsm.rights import visible_groups
-from hsm.views.scope import user_of
-
-EXPORTS_SHOWN = 20
 
 
 @access(Capability.SIGNED_IN)
@@ -57,39 +51,15 @@ def objects(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def export(request: HttpRequest) -> HttpResponse:
     """Show what would be exported, and one's earlier exports; POST starts one."""
-    user = user_of(request)
-    form = ObjectFilter(visible_groups(user), request.POST if request.method == "POST" else request.GET)
-    if request.method == "POST" and form.is_valid():
-        exporting.request(form.wanted, actor=user.actor)
-        return redirect("hsm:objects-export")
-    mine = Job.objects.filter(kind_name=EXPORT_OBJECTS.name, actor_id=str(user.pk)).order_by("-created_at", "-id")
-    context = {
-        "form": form,
-        "wanted": form.wanted,
-        "running": mine.filter(state__in=OPEN).first(),
-        "exports": mine.filter(state=State.SUCCEEDED)[:EXPORTS_SHOWN],
-    }
-    return render(request, "hsm/objects/export.html", context, status=422 if request.method == "POST" else 200)
+    form = ObjectFilter(visible_groups(user_of(request)), exportpages.sent(request))
+    return exportpages.page(request, EXPORT, form, "hsm/objects/export.html")
 
 
 @access(Capability.SIGNED_IN)
 @require_POST
 def download(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
     """Hand out an export to whom it was made for: it holds what that user may see."""
-    user = user_of(request)
-    job = Job.objects.filter(pk=job_id, kind_name=EXPORT_OBJECTS.name, state=State.SUCCEEDED).first()
-    path = exporting.path_of(job_id)
-    if job is None or job.actor_id != str(user.pk) or not path.is_file():
-        raise NotFoundError(
-            "You have no such export. Its file is deleted together with its job, after 90 days.",
-            next_step="Export the security objects again.",
-        )
-    with transaction.atomic():
-        log.append(
-            Action.OBJECTS_DOWNLOADED, job.as_subject, actor=user.actor, details={"sha256": job.result["sha256"]}
-        )
-    name = f"security-objects-{job.created_at:%Y-%m-%dT%H%M}Z.csv"
-    return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")
+    return exportpages.hand_out(request, EXPORT, job_id)
 
 
 def _may_add(user: User, groups: dict[UUID, Group]) -> bool:

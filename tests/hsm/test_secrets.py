@@ -89,5 +89,5 @@ def make_bundle(client: Client, run_jobs: Callable[..., list[Job]]) -> str:
     """Return everything that stands in a support bundle."""
     client.post(reverse("console:support"))
     job = next(job for job in run_jobs() if job.kind_name == support.BUNDLE.name)
-    with zipfile.ZipFile(support.path_of(job.pk)) as bundle:
+    with zipfile.ZipFile(support.BUNDLES.path_of(job.pk)) as bundle:
         return "".join(bundle.read(name).decode(errors="replace") for name in bundle.namelist())

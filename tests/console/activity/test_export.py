@@ -14,13 +14,14 @@ from django.test import Client
 
 from console.accounts.models import User
 from console.activity import export, log
-from console.activity.jobs import TIDY_EXPORTS
+from console.activity.jobs import EXPORT, TIDY_EXPORTS
 from console.activity.models import Entry
 from console.activity.queries import Wanted
 from console.jobs import queue, sweeping
 from console.jobs.models import Job, State
 from console.lib import clock, csvfile
 from console.lib.subject import Subject
+from console.servers.models import Server
 from tests.console.activity.conftest import ANN
 
 RunJobs = Callable[..., list[Job]]
@@ -38,9 +39,9 @@ def test_every_entry_and_field_is_written(
     entries = append(7)
     with transaction.atomic():
         log.append("test.done", Subject("key", "1", '=cmd|" /C calc"!A1, "x"\nnext'), actor=ANN)
-    steps: list[int] = []
-    written = export.write(Entry.objects.all(), tmp_path / "a" / "x.csv", steps.append)
     path = tmp_path / "a" / "x.csv"
+    steps: list[int] = []
+    written = csvfile.write(export.COLUMNS, export.rows(Entry.objects.all()), path, steps.append)
     head, *found = rows(path)
     assert head == list(export.COLUMNS)
     assert [row[0] for row in found] == [str(number) for number in range(1, 9)]
@@ -71,7 +72,7 @@ def exported(auditor_client: Client, append: Callable[[int], list[Entry]], run_j
 def test_an_export_runs_as_a_job_and_the_log_says_so(exported: Job, auditor_client: Client) -> None:
     assert exported.state == State.SUCCEEDED, exported.message
     assert exported.result["rows"] == 1
-    assert rows(export.path_of(exported.pk))[1][10] == "ts1 Root 2"
+    assert rows(EXPORT.path_of(exported.pk))[1][10] == "ts1 Root 2"
     entry = Entry.objects.get(action="activity-log.exported")
     assert entry.actor == "olga"
     assert '"filter":{"actor":"ann","subject":"Root 2"}' in entry.details
@@ -94,7 +95,7 @@ def test_who_may_not_read_the_log_gets_no_export(exported: Job, user_client: Cli
 
 
 def test_the_file_goes_with_its_job(exported: Job, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = export.path_of(exported.pk)
+    path = EXPORT.path_of(exported.pk)
     later = clock.now() + timedelta(days=91)
     monkeypatch.setattr("console.lib.clock.now", lambda: later)
     sweeping.tidy(later)
@@ -109,7 +110,13 @@ def test_the_file_goes_with_its_job(exported: Job, run_jobs: RunJobs, monkeypatc
 
 
 def test_a_missing_file_is_a_clear_404(exported: Job, auditor_client: Client) -> None:
-    export.path_of(exported.pk).unlink()
+    EXPORT.path_of(exported.pk).unlink()
     answer = auditor_client.post(f"/activity/export/{exported.pk}/")
     assert answer.status_code == 404
     assert "after 90 days" in answer.content.decode()
+
+
+def test_a_second_click_does_not_start_a_second_one(auditor_client: Client, server: Server) -> None:
+    for _ in range(2):
+        auditor_client.post("/activity/export/")
+    assert Job.objects.filter(kind_name="activity.export").count() == 1

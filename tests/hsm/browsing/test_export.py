@@ -19,7 +19,7 @@ EXPORT = "hsm:objects-export"
 
 
 def rows(job: Job) -> list[list[str]]:
-    with exporting.path_of(job.pk).open(encoding="utf-8", newline="") as file:
+    with exporting.EXPORT.path_of(job.pk).open(encoding="utf-8", newline="") as file:
         head, *found = csv.reader(file)
     assert tuple(head) == exporting.COLUMNS
     return found
@@ -77,7 +77,7 @@ def test_only_who_asked_for_it_takes_it(
     assert Entry.objects.filter(action="hsm.objects.downloaded").count() == 1
     assert str(job.pk) in admin_client.get(reverse(EXPORT)).content.decode()
     assert str(job.pk) not in auditor_client.get(reverse(EXPORT)).content.decode()
-    exporting.path_of(job.pk).unlink()
+    exporting.EXPORT.path_of(job.pk).unlink()
     assert admin_client.post(address).status_code == 404
 
 

@@ -20,7 +20,7 @@ EXPORT = "trust:clients-export"
 
 
 def lines(job: Job) -> list[dict[str, str]]:
-    with exporting.path_of(job.pk).open(encoding="utf-8", newline="") as file:
+    with exporting.EXPORT.path_of(job.pk).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -62,7 +62,7 @@ def test_only_who_asked_for_it_takes_it(
     response = auditor_client.post(address)
     assert b"one" in b"".join(response.streaming_content)  # type: ignore[attr-defined]
     assert Entry.objects.filter(action="trust.clients.downloaded").count() == 1
-    exporting.path_of(job.pk).unlink()
+    exporting.EXPORT.path_of(job.pk).unlink()
     assert auditor_client.post(address).status_code == 404
 
 
