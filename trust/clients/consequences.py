@@ -6,7 +6,7 @@ from datetime import datetime
 
 from trust.clients import held
 from trust.models.certificates import Certificate
-from trust.models.clients import NEVER, Client
+from trust.models.clients import NEVER, Client, PendingEnrolment
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,18 @@ class Line:
 def of_allowing(client: Client) -> tuple[Line, ...]:
     """Return who asks for a certificate in the client's name, and what it has now."""
     asked = [
-        Line("Asked for", f"by a key at {one.address or 'an unknown address'}", one.last_at, code=one.spki_fingerprint)
-        for one in client.pending.all()
+        Line("Asked for", f"by a key {came_by(one)}", one.last_at, code=one.spki_fingerprint)
+        for one in client.pending.select_related("credential")
     ]
     return (_last_contact(client), *(asked or [Line("Asked for", "by nobody yet")]))
+
+
+def came_by(waiting: PendingEnrolment) -> str:
+    """Return where a key that waits asked from, and with which init file."""
+    file = waiting.credential
+    return f"at {waiting.address or 'an unknown address'}" + (
+        f" with the file {file.note or file.short}" if file else ""
+    )
 
 
 def of_resetting(client: Client) -> tuple[Line, ...]:

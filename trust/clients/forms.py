@@ -11,6 +11,7 @@ from console.lib.durations import whole
 from console.lib.search import NUL, UNKNOWN
 from console.lib.typedname import TypedNameForm
 from keys.models.root import Root, RootKind, RootState
+from trust.clients.consequences import came_by
 from trust.clients.listing import PENDING, PLAIN, REGISTERED, TLS, Wanted
 from trust.models.clients import PendingEnrolment, Protocol
 
@@ -96,8 +97,7 @@ class AllowForm(forms.Form):
             del self.fields["key"]
             return
         keys = [
-            (one.spki_fingerprint, f"{' '.join(groups(one.spki_fingerprint[:16]))} … at {one.address}")
-            for one in waiting
+            (one.spki_fingerprint, f"{' '.join(groups(one.spki_fingerprint[:16]))} … {came_by(one)}") for one in waiting
         ]
         self.fields["key"].required = True
         self.fields["key"].choices = [*keys, (ANY_KEY, "Whichever asks first")]  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """Known clients that ask for a certificate and cannot prove their last key, and the permission to do without (once)."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -13,21 +14,43 @@ from console.lib.actor import Actor
 from console.lib.digest import timestamp
 from console.lib.errors import ConflictError, InvalidError
 from trust.actions import Action
+from trust.clients import places
+from trust.clients.guesses import origin
+from trust.clients.windows import Limit
 from trust.models.clients import Client, ClientState, PendingEnrolment
 
-MOST_WAITING = 10
-"""For one client: who has a valid credential could otherwise fill the page with keys."""
 LONGEST_HOURS = 24 * 7
+
+
+MOST_NEW_OF_SITE, MOST_NEW_TOGETHER = 60, 600
+"""New keys in a minute, in one process, whatever the names: each is an entry of the activity log. Who is over it asks
+again five minutes later."""
+
+_new = Limit(MOST_NEW_OF_SITE, 60, MOST_NEW_TOGETHER)
 
 
 @transaction.atomic
 def wait(client_id: UUID, spki_fingerprint: str, credential_id: UUID, address: str, now: datetime) -> None:
-    """Write down that a key waits for its certificate; the first time it is in the activity log, too."""
+    """Write down that a key waits for its certificate, if there is a place for it (`trust.clients.places`).
+
+    The first time it is in the activity log, too.
+    """
     client = Client.objects.select_for_update().get(pk=client_id)
-    again = PendingEnrolment.objects.filter(client=client, spki_fingerprint=spki_fingerprint)
-    if again.update(last_at=now, tries=F("tries") + 1, address=address, credential_id=credential_id):
+    held = PendingEnrolment.objects.filter(client=client, spki_fingerprint=spki_fingerprint).first()
+    others = PendingEnrolment.objects.filter(client=client, credential_id=credential_id)
+    if held is not None and held.credential_id == credential_id:
+        _again(held, now, address=address)
         return
-    if PendingEnrolment.objects.filter(client=client).count() >= MOST_WAITING:
+    going = places.room(list(others), address, now)
+    if held is not None and going is None:
+        _again(held, now)  # it keeps the place that it came by
+        return
+    if going is None or not (held or _new.passes(origin(address))):
+        return
+    for one in going:
+        one.delete()
+    if held is not None:
+        _again(held, now, address=address, credential_id=credential_id)
         return
     PendingEnrolment.objects.create(
         client=client,
@@ -45,6 +68,10 @@ def wait(client_id: UUID, spki_fingerprint: str, credential_id: UUID, address: s
         outcome=Outcome.REQUESTED,
         details=details,
     )
+
+
+def _again(held: PendingEnrolment, now: datetime, **came_by: Any) -> None:
+    PendingEnrolment.objects.filter(pk=held.pk).update(last_at=now, tries=F("tries") + 1, **came_by)
 
 
 @transaction.atomic

@@ -16,7 +16,7 @@ from console.lib import clock, keyset
 from console.lib.access import access
 from console.lib.capability import Capability
 from console.navigation import may
-from trust.clients import held, listing, offer, status
+from trust.clients import held, offer, places, status
 from trust.clients.finding import find
 from trust.clients.rows import facts, row
 from trust.models.certificates import Certificate
@@ -31,20 +31,23 @@ ENTRIES = 10
 def client(request: HttpRequest, client_id: UUID) -> HttpResponse:
     """Show a client; `certificates` and `registrations` in the query turn the pages of those tables."""
     found, now = find(client_id), clock.now()
-    waits = found.pk in listing.waiting([found.pk])
     certificates = Certificate.objects.filter(client=found).select_related("issuer__root")
+    waiting = list(found.pending.select_related("credential"))
     changes = RegistrationChange.objects.filter(client=found).select_related("holding")
     context = {
         "client": found,
-        "row": row(found, now, waits=waits),
+        "row": row(found, now, waits=bool(waiting)),
         "held": held.of(found),
         "peers": status.between_clients(found.protocol, found.tls_mode),
         "now": now,
         "current": certificates.filter(revoked_at=None, not_after__gt=now).first(),
         "certificates": _page(request, certificates, "certificates"),
         "changes": _page(request, changes, "registrations"),
-        "pending": found.pending.select_related("credential"),
-        "acts": offer.acts(found, facts(found, waits=waits), now) if may(request, Capability.MANAGE_CLIENTS) else [],
+        "pending": waiting,
+        "crowded": places.crowded(waiting),
+        "acts": offer.acts(found, facts(found, waits=bool(waiting)), now)
+        if may(request, Capability.MANAGE_CLIENTS)
+        else [],
         "other": Client.objects.filter(~Q(authenticated=found.authenticated), name=found.name).first(),
         **_history(found),
     }

@@ -21,9 +21,10 @@ from tests.trust.clients.est.conftest import Est
 from tests.trust.clients.est.requesting import Made, certificates, csr, new_key, proven
 from trust import setup
 from trust.actions import Action
-from trust.clients import pending, policy
+from trust.clients import pending, places, policy
 from trust.clients.est.wire import read_request
 from trust.clients.revoking import revoke
+from trust.clients.windows import Limit
 from trust.models.certificates import Certificate, Ground
 from trust.models.clients import Client, PendingEnrolment
 from trust.wire import proof
@@ -236,11 +237,56 @@ def test_only_the_chosen_key_uses_the_permission(est: Est, enrolled: Any, creden
         pending.allow_once(client, actor=ALICE, key=chosen.spki_fingerprint)
 
 
-def test_nobody_fills_the_page_with_keys_that_wait(est: Est, enrolled: Any, credential: Made) -> None:
+def test_who_has_another_file_keeps_no_client_out(  # nor who has the same, at another site
+    est: Est, enrolled: Any, credential: Made, make_credential: Callable[..., Made]
+) -> None:
     est.shows = None
-    for _ in range(pending.MOST_WAITING + 2):
+
+    def ask(by: Made, address: str) -> int:
+        """Ask with a new key; return how many keys wait."""
+        est.address = address
+        assert est.post(csr(NAME), authorization=by.basic).status_code == 202
+        return PendingEnrolment.objects.count()
+
+    stolen = make_credential()
+    for _ in range(places.MOST_OF_SITE + 2):
+        count = ask(stolen, "198.51.100.1")
+    assert count == places.MOST_OF_SITE
+    for host in range(2, 5):
+        for _ in range(places.MOST_OF_SITE):
+            count = ask(stolen, f"198.51.100.{host}")
+    assert count == places.MOST_OF_CREDENTIAL
+    assert ask(stolen, "192.0.2.7") == places.MOST_OF_CREDENTIAL  # one of a site with more goes
+    assert PendingEnrolment.objects.filter(credential=stolen.row, address="192.0.2.7").exists()
+    assert ask(credential, "198.51.100.1") == places.MOST_OF_CREDENTIAL + 1
+    assert Entry.objects.filter(action=Action.ENROLMENT_WAITS).count() == places.MOST_OF_CREDENTIAL + 2
+
+
+def test_a_key_that_waits_takes_its_place_along_to_a_file_of_its_own(
+    est: Est, enrolled: Any, credential: Made, make_credential: Callable[..., Made]
+) -> None:
+    est.shows = None
+    request, own = csr(NAME), make_credential(note="pc1 alone")
+    est.post(request, authorization=credential.basic)
+    for _ in range(places.MOST_OF_SITE):  # somebody else at the same address fills the new file's places
+        est.post(csr(NAME), authorization=own.basic)
+    est.post(request, authorization=own.basic)
+    waits = PendingEnrolment.objects.get(tries=2)
+    assert waits.credential == credential.row
+    est.address = "192.0.2.99"
+    est.post(request, authorization=own.basic)
+    waits.refresh_from_db()
+    assert (waits.credential, waits.tries, waits.address) == (own.row, 3, "192.0.2.99")
+
+
+def test_a_site_does_not_write_keys_that_wait_without_end(
+    est: Est, enrolled: Any, credential: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "_new", Limit(1, 60))
+    est.shows = None
+    for _ in range(3):
         assert est.post(csr(NAME), authorization=credential.basic).status_code == 202
-    assert PendingEnrolment.objects.count() == pending.MOST_WAITING
+    assert PendingEnrolment.objects.count() == 1
 
 
 def test_names_of_servers_are_nobodys(est: Est, server: Server, make_credential: Callable[..., Made]) -> None:

@@ -17,7 +17,7 @@ from console.servers.models import Server
 from keys.models.root import Root
 from tests.trust import rows
 from tests.trust.clients.status.conftest import MakeClients
-from trust.clients import held
+from trust.clients import held, places
 from trust.clients.held import Standing
 from trust.models.clients import Client, PendingEnrolment, RegistrationChange, RootSet
 from trust.models.credentials import Credential
@@ -122,7 +122,9 @@ def test_reenrolment_is_allowed_once_and_withdrawn(client: Client, admin_client:
         last_at=clock.now(),
         tries=3,
     )
-    assert "3 times" in part(page(admin_client, client), "pending-h")
+    shown = part(page(admin_client, client), "pending-h")
+    assert "3 times" in shown
+    assert "no place" not in shown
     assert "5e5e 5e5e" in admin_client.get(address("allow", client)).content.decode()
     assert admin_client.post(address("allow", client), {"hours": "5"}).status_code == 422
     assert admin_client.get(address("withdraw", client)).status_code == 409
@@ -190,6 +192,29 @@ def test_revoking_names_the_init_file_that_still_enrols_other_names(client: Clie
     assert f"Enrolment credential {client.credential.short} of its init file enrols new names" in text
     Credential.objects.update(withdrawn_at=clock.now())
     assert "Other names" not in admin_client.get(address("revoke", client)).content.decode()
+
+
+@pytest.mark.one_database
+def test_keys_that_wait_say_by_which_file_and_whether_others_found_no_place(
+    client: Client, admin_client: Browser
+) -> None:
+    now = clock.now()
+    file = Credential.objects.create(
+        server=client.server, note="branch", most_uses=9, created_by="ada", created_at=now, expires_at=now + DAY
+    )
+    for number in range(places.MOST_OF_SITE):
+        PendingEnrolment.objects.create(
+            client=client,
+            spki_fingerprint=f"{number}e" * 32,
+            address="10.0.0.9",
+            credential=file,
+            first_at=now,
+            last_at=now,
+        )
+    shown = part(page(admin_client, client), "pending-h")
+    assert "Others may have found no place here" in shown
+    assert shown.count("branch") == places.MOST_OF_SITE
+    assert "at 10.0.0.9 with the file branch" in admin_client.get(address("allow", client)).content.decode()
 
 
 @pytest.mark.one_database
