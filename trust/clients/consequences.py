@@ -56,6 +56,8 @@ def _given_up(number: int) -> str:
 
 def of_revoking(client: Client, now: datetime) -> tuple[Line, ...]:
     """Return what stops with a revocation."""
+    if not client.authenticated:
+        return _of_refusing(client)
     valid = list(Certificate.objects.filter(client=client, revoked_at=None, not_after__gt=now).order_by("-id"))
     if valid:
         number = f"{len(valid)} that are valid go" if len(valid) > 1 else "1 that is valid goes"
@@ -70,6 +72,17 @@ def of_revoking(client: Client, now: datetime) -> tuple[Line, ...]:
         Line("Registration", "refused, with the reason in both logs"),
         Line("Way back", "none under this name: neither its key, nor an init file, nor a permission", bad=True),
         *_other_names(client, now),
+    )
+
+
+def _of_refusing(client: Client) -> tuple[Line, ...]:
+    """Return what stops for a name that never proved a key: there is nothing of it but what it said."""
+    return (
+        _last_contact(client),
+        Line("Certificates", "it has none, so nothing goes on a revocation list"),
+        Line("Registration", "refused under this name for whoever shows no certificate, with the reason in both logs"),
+        Line("With a certificate", f"not concerned: {client.name} may enrol by a keystead-init.dat, and register then"),
+        Line("Other names", "not concerned: a computer that proves nothing can call itself as it likes", bad=True),
     )
 
 

@@ -47,17 +47,19 @@ def _reset(client: Client, facts: Facts) -> Act:
 
 def _revoke(client: Client, facts: Facts) -> Act:
     effect = "It is refused from then on, whatever it can prove, and its certificates go on the revocation list."
+    if not client.authenticated:
+        effect = (
+            "Whoever registers under this name without a certificate is refused. It has none that could be revoked."
+        )
     obstacle = "It is revoked." if facts.revoked else ""
     act = _act(client, "revoke", "Revoke client", "ban", effect, obstacle)
     return Act(**{**vars(act), "danger": True})
 
 
 def _no_key(client: Client, facts: Facts) -> str:
-    if facts.revoked:
-        return "It is revoked: nothing brings it back. Enrol it under another name."
-    return (
-        "" if client.authenticated else "It never proved a key: there is nothing to renew, and no order it could check."
-    )
+    if not client.authenticated:
+        return "It never proved a key: there is nothing to renew, and no order it could check."
+    return "It is revoked: nothing brings it back. Enrol it under another name." if facts.revoked else ""
 
 
 def _act(client: Client, name: str, label: str, icon: str, effect: str, obstacle: str = "") -> Act:

@@ -18,8 +18,8 @@ LONGEST_REASON = 200
 
 
 @transaction.atomic
-def revoke(client: Client, reason: str, *, actor: Actor) -> Job:
-    """Revoke a client for good, and queue the revocation lists; return that job.
+def revoke(client: Client, reason: str, *, actor: Actor) -> Job | None:
+    """Revoke a client for good, and queue the revocation lists; return that job, None for one without a certificate.
 
     Raises InvalidError without a reason, ConflictError for one that is revoked already. The listener refuses it from
     the commit on.
@@ -39,8 +39,8 @@ def revoke(client: Client, reason: str, *, actor: Actor) -> Job:
     certificates = Certificate.objects.filter(client=client, revoked_at=None).update(revoked_at=now)
     PendingEnrolment.objects.filter(client=client).delete()
     client.refresh_from_db()
-    job = start(client.server, actor=actor)
-    details = {"reason": reason, "certificates": certificates, "job": str(job.pk)}
+    job = start(client.server, actor=actor) if client.authenticated else None
+    details = {"reason": reason, "certificates": certificates} | ({"job": str(job.pk)} if job else {})
     log.append(Action.CLIENT_REVOKED, client.subject, actor=actor, details=details)
     return job
 

@@ -85,7 +85,7 @@ CONTACTS = {
     Contact.REFUSED: Mark("bad", "ban", "Refused", "It is revoked: whatever it sends is refused."),
 }
 ISSUES = {
-    Issue.REVOKED: Mark("bad", "ban", "Revoked", "Its certificates count no more, and it cannot enrol again."),
+    Issue.REVOKED: Mark("bad", "ban", "Revoked", "It is refused since, whatever it shows or says."),
     Issue.ROOT_REVOKED: Mark(
         "bad", "shield-x", "Root revoked", "The root above its certificate is revoked: it has to enrol again."
     ),

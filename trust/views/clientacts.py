@@ -42,7 +42,7 @@ class Ask:
 def allow(request: HttpRequest, client_id: UUID) -> HttpResponse:
     """Let a client enrol once without proof of its last key."""
     client = _offered(client_id, "allow")
-    waiting = list(client.pending.all())
+    waiting = list(client.pending.select_related("credential"))
     form = AllowForm(waiting, request.POST if request.method == "POST" else None)
     if form.is_valid():
         hours = form.cleaned_data["hours"]
@@ -98,7 +98,8 @@ def revoke(request: HttpRequest, client_id: UUID) -> HttpResponse:
     form = RevokeForm(client.name, request.POST if request.method == "POST" else None)
     if form.is_valid():
         revoking.revoke(client, form.cleaned_data["reason"], actor=_actor(request))
-        return _done(request, client, f"{client.name} is revoked. The revocation list is being signed.")
+        then = " The revocation list is being signed." if client.authenticated else ""
+        return _done(request, client, f"{client.name} is revoked.{then}")
     text = "The client is refused from the next moment on. This cannot be undone."
     lines = consequences.of_revoking(client, clock.now())
     ask = Ask("revoke", f"Revoke {client.name}?", text, "Revoke client", "ban", "danger-solid", lines)

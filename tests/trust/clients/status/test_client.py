@@ -177,6 +177,25 @@ def test_revoking_needs_name_and_reason_and_happens_once(
 
 
 @pytest.mark.one_database
+def test_revoking_a_name_that_proved_nothing_says_what_is_true_of_it(
+    make_clients: MakeClients, admin_client: Browser
+) -> None:
+    (made,) = make_clients("till.example", authenticated=False, using_tls=False, protocol=314)
+    assert "It has none that could be revoked." in page(admin_client, made)
+    dialog = admin_client.get(address("revoke", made)).content.decode()
+    assert "nothing goes on a revocation list" in dialog
+    assert "may enrol by a keystead-init.dat" in dialog
+    for untrue in ("is valid", "Way back", "nor an init file"):
+        assert untrue not in dialog
+    right = {"reason": "Nobody's.", "typed": made.name}
+    done = admin_client.post(address("revoke", made), right, follow=True).content.decode()
+    assert "till.example is revoked." in done
+    assert "list is being signed" not in done
+    assert "Enrol it under another name" not in done
+    assert not Job.objects.filter(kind_name="trust.sign-client-crl").exists()
+
+
+@pytest.mark.one_database
 def test_revoking_names_the_init_file_that_still_enrols_other_names(client: Client, admin_client: Browser) -> None:
     assert "Other names" not in admin_client.get(address("revoke", client)).content.decode()
     client.credential = Credential.objects.create(
