@@ -9,7 +9,6 @@ from hsm.groups.creation import HsmEntry
 from hsm.models.groups import HsmType, Policy, Scan
 
 TITLE_LENGTH = 120
-NO_MATCH = "The title does not match. Type it exactly as shown, including capital letters and spaces."
 
 
 class GroupFields(forms.Form):
@@ -80,27 +79,3 @@ class ScanForm(forms.Form):
 
     seen = forms.CharField(max_length=12, widget=forms.HiddenInput)
     choice = forms.ChoiceField(label="Key Scan", choices=Scan.choices, widget=forms.RadioSelect)
-
-
-class DeleteForm(forms.Form):
-    """Confirm by the exact title."""
-
-    typed = forms.CharField(
-        strip=False,
-        error_messages={"required": NO_MATCH},
-        widget=forms.TextInput(
-            attrs={"class": "mono", "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
-        ),
-    )
-
-    def __init__(self, title: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.title = title
-        self.fields["typed"].label = f"To confirm, type {title}"
-
-    def clean_typed(self) -> str:
-        """Accept the exact title only."""
-        typed: str = self.cleaned_data["typed"]
-        if typed != self.title:
-            raise forms.ValidationError(NO_MATCH)
-        return typed

@@ -14,12 +14,13 @@ from console.lib import clock, htmx, search
 from console.lib.access import access
 from console.lib.capability import Capability
 from console.lib.errors import ConflictError, RefusedError
+from console.lib.typedname import TypedNameForm
 from console.navigation import may
 from hsm.connections import drafts
 from hsm.connections.forms import RAN_OUT, TrustForm, shown_of, trust_of
 from hsm.connections.watching import draft_report
 from hsm.groups import certificates, creation, deletion, editing, overview, trusting
-from hsm.groups.forms import DeleteForm, EditGroupForm, NewGroupForm, PolicyForm, ScanForm
+from hsm.groups.forms import EditGroupForm, NewGroupForm, PolicyForm, ScanForm
 from hsm.models.drafts import ConnectionDraft, StagedClientPair
 from hsm.models.groups import Group, Policy, Scan
 from hsm.rights import Right, visible_groups
@@ -214,7 +215,7 @@ def group_trust(request: HttpRequest, group_id: UUID) -> HttpResponse:
 def group_delete(request: HttpRequest, group_id: UUID) -> HttpResponse:
     """Delete a group, after its title was typed."""
     found = group_of(request, group_id, Right.MANAGE)
-    form = DeleteForm(found.title, request.POST or None)
+    form = TypedNameForm(found.title, request.POST or None)
     if form.is_valid():
         deletion.delete(found, actor=actor_of(request))
         messages.success(request, f"{found.title} was deleted.")

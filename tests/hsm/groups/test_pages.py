@@ -238,7 +238,9 @@ def test_a_group_is_deleted_by_its_typed_title(
     group = Group.objects.get()
     url = reverse("hsm:group-delete", args=[group.pk])
     assert "The keys in the HSM stay" in text(admin_client.get(url))
-    assert admin_client.post(url, {"typed": "luna production"}).status_code == 422
+    refused = admin_client.post(url, {"typed": "luna production"})
+    assert refused.status_code == 422
+    assert "The name does not match" in text(refused)
     assert admin_client.post(url, {"typed": "Luna production"}).status_code == 302
     run_jobs()
     group.refresh_from_db()
