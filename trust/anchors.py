@@ -147,7 +147,7 @@ def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
     """Tell whether the issuer's name and key stand behind the certificate."""
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (InvalidSignature, *signatures.UNREADABLE):
         return False
     return True
 
@@ -163,7 +163,7 @@ def _cross(der: bytes) -> x509.Certificate | None:
 def _is_ca(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *signatures.UNREADABLE):
         return False
 
 
@@ -177,7 +177,7 @@ def _purposes(certificate: x509.Certificate) -> frozenset[str] | None:
         uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return None
-    except ValueError:
+    except signatures.UNREADABLE:
         return frozenset()
     return frozenset(use.dotted_string for use in uses)
 

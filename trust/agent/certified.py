@@ -48,6 +48,6 @@ def _names(der: bytes) -> set[str]:
     certificate = signatures.certificate_of(der)
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *signatures.UNREADABLE):
         return set()
     return {name.lower() for name in found.get_values_for_type(x509.DNSName)}

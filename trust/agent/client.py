@@ -10,8 +10,10 @@ from trust.agent.state import Identity, State
 from trust.agent.timing import Jitter
 from trust.agent.transport import Transport
 from trust.wire import signatures
+from trust.wire.errors import WireError
 
 CLOCK_TOLERANCE_S = 60
+MOST_AHEAD_S = 100 * 365 * 86_400  # a machine without a battery begins in 1970
 COUNTERS_AHEAD = 100
 
 
@@ -51,8 +53,10 @@ class Client:
         return self.clock() - timedelta(seconds=self.state.clock_ahead_s)
 
     def learn_time(self, theirs: datetime) -> None:
-        """Take the time of a server that proved who it is."""
+        """Take the time of a server that proved who it is; raises WireError for one that leaves the calendar."""
         ahead_s = (self.clock() - theirs).total_seconds()
+        if abs(ahead_s) > MOST_AHEAD_S:
+            raise WireError("The server's clock and this machine's are a century apart.", code="bad-time")
         ahead_s = ahead_s if abs(ahead_s) > CLOCK_TOLERANCE_S else 0.0
         if abs(ahead_s - self.state.clock_ahead_s) > CLOCK_TOLERANCE_S:
             self.log.key("clock-differs", self.state.name, f"{ahead_s:+.0f} s ahead of the server")

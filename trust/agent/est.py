@@ -2,10 +2,12 @@
 
 import base64
 import binascii
+from collections.abc import Iterator
 
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from trust.agent.transport import Reply, Request
+from trust.wire import signatures
 from trust.wire.errors import WireError
 from trust.wire.initfile import Enrolment
 
@@ -15,6 +17,7 @@ CA_CERTIFICATES = Request("GET", f"{FOLDER}/cacerts")
 ATTRIBUTES = Request("GET", f"{FOLDER}/csrattrs")
 P256 = "1.2.840.10045.3.1.7"
 CURVES = frozenset({P256, "1.3.132.0.34", "1.3.132.0.35"})
+MOST_ATTRIBUTES = 16 * 1024
 OBJECT_IDENTIFIER, CONSTRUCTED = 0x06, 0x20
 
 
@@ -37,19 +40,20 @@ def certificates(reply: Reply) -> tuple[bytes, ...]:
     """Return the certificates (DER) of a certs-only answer (§4.1.3, §4.2.3); raises WireError."""
     try:
         found = pkcs7.load_der_pkcs7_certificates(_decoded(reply))
-    except ValueError as error:
+    except signatures.UNREADABLE as error:
         raise WireError("The answer is no certs-only PKCS#7.", code="bad-certificates") from error
     return tuple(certificate.public_bytes(Encoding.DER) for certificate in found)
 
 
 def attributes(reply: Reply) -> frozenset[str]:
     """Return every object identifier that CsrAttrs names (§4.5.2), at whatever depth; raises WireError."""
-    found: set[str] = set()
+    der = _decoded(reply)
+    if len(der) > MOST_ATTRIBUTES:
+        raise WireError("The answer is too long for CsrAttrs.", code="bad-attributes")
     try:
-        _collect(_decoded(reply), found)
+        return frozenset(_identifiers(der))
     except (ValueError, IndexError) as error:
         raise WireError("The answer is no CsrAttrs.", code="bad-attributes") from error
-    return frozenset(found)
 
 
 def wants_another_key(names: frozenset[str]) -> bool:
@@ -57,14 +61,17 @@ def wants_another_key(names: frozenset[str]) -> bool:
     return bool(names & CURVES) and P256 not in names
 
 
-def _collect(der: bytes, found: set[str]) -> None:
-    while der:
+def _identifiers(der: bytes) -> Iterator[str]:
+    waiting = [der]  # a list, for who nests without end would end a recursion
+    while waiting:
+        if not (der := waiting.pop()):
+            continue
         tag, start, end = _header(der)
         if tag == OBJECT_IDENTIFIER:
-            found.add(_dotted(der[start:end]))
+            yield _dotted(der[start:end])
         elif tag & CONSTRUCTED:
-            _collect(der[start:end], found)
-        der = der[end:]
+            waiting.append(der[start:end])
+        waiting.append(der[end:])
 
 
 def _header(der: bytes) -> tuple[int, int, int]:

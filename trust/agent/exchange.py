@@ -1,11 +1,10 @@
 """Requests to the server in turn, and what its answers mean."""
 
-import msgspec
-
 from trust.agent.client import Client
 from trust.agent.errors import CertificateRefusedError, HandshakeError, RefusedError, UnreachableError
 from trust.agent.est import NONCE
 from trust.agent.transport import Door, Reply, Request, Tls
+from trust.wire import messages
 from trust.wire.errors import WireError
 from trust.wire.initfile import Address
 from trust.wire.messages import Nonce, Refusal
@@ -71,8 +70,8 @@ def ask(client: Client, at: Door, request: Request) -> Reply:
 def refused(reply: Reply) -> RefusedError:
     """Return the reason of an answer that is not 2xx: a Refusal in JSON, or a line of text (RFC 7030 §4.2.3)."""
     try:
-        said = msgspec.json.decode(reply.body, type=Refusal)
-    except (msgspec.DecodeError, msgspec.ValidationError):
+        said = messages.decode(reply.body, Refusal)
+    except WireError:
         text = reply.body[:200].decode("utf-8", "replace").strip() if reply.content_type == "text/plain" else ""
         said = Refusal(code=f"http-{reply.status}", message=text or f"HTTP {reply.status}")
     wait_s = reply.retry_after_s if said.retry_after_s is None else said.retry_after_s
@@ -83,10 +82,7 @@ def refused(reply: Reply) -> RefusedError:
 
 def fresh_nonce(client: Client, at: Door) -> bytes:
     """Return a nonce of the server, to be signed; raises as `ask`, and WireError for an answer that is none."""
-    try:
-        return msgspec.json.decode(ask(client, at, NONCE).body, type=Nonce).nonce
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise WireError("The answer holds no nonce.", code="bad-answer") from error
+    return messages.decode(ask(client, at, NONCE).body, Nonce).nonce
 
 
 def _answers_without(client: Client) -> bool:

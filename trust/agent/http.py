@@ -103,7 +103,7 @@ def _retry_after_s(response: HTTPResponse) -> int | None:
     # RFC 9110 §10.2.3: seconds, or a date.
     text = response.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
-        return min(int(text), 86_400)
+        return min(int(text[:9]), 86_400)  # of thousands of digits no number is made
     try:
         return max(0, int(parsedate_to_datetime(text).timestamp() - time.time()))
     except (TypeError, ValueError):

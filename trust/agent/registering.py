@@ -6,7 +6,7 @@ from trust.agent import VERSIONS, exchange, taking, timing
 from trust.agent.client import Client
 from trust.agent.errors import RefusedError
 from trust.agent.transport import Door, Request
-from trust.wire.errors import WireError
+from trust.wire import messages
 from trust.wire.messages import Registered, Registration
 
 PATH = "/v1/registrations"
@@ -66,7 +66,4 @@ def _send(client: Client, at: Door, mode: int, *, full: bool) -> Registered:
     )
     headers = {"Content-Type": "application/json"}
     reply = exchange.ask(client, at, Request("POST", PATH, msgspec.json.encode(body), headers))
-    try:
-        return msgspec.json.decode(reply.body, type=Registered)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise WireError("The answer to the registration cannot be read.", code="bad-answer") from error
+    return messages.decode(reply.body, Registered)

@@ -27,7 +27,14 @@ DEFAULTS: dict[str, int] = {
     "PKIClientTLSKeyRenewalWindowHours": 4,
 }
 LOWEST = {"OptionalTLSMinAttemptCount": 1, "OptionalTLSBackoffIntervalSeconds": 1, "OptionalTLSMaxBackoffSeconds": 1}
-HIGHEST = {"TLSMode": 1, "ReportingTLSMode": 2}
+HIGHEST = {
+    "TLSMode": 1,
+    "ReportingTLSMode": 2,
+    "OptionalTLSMinAttemptCount": 100,
+    "OptionalTLSBackoffIntervalSeconds": 86_400,
+    "OptionalTLSMaxBackoffSeconds": 86_400,
+    "PKIClientTLSKeyRenewalWindowHours": 876_000,
+}
 
 
 class Settings:
@@ -45,7 +52,7 @@ class Settings:
         """
         found = self.all()
         for value in (found.get(name), found.get(PREFIX + name)):
-            if isinstance(value, int) and LOWEST.get(name, 0) <= value <= HIGHEST.get(name, value):
+            if isinstance(value, int) and LOWEST.get(name, 0) <= value <= HIGHEST[name]:
                 return value
         return DEFAULTS[name]
 

@@ -18,6 +18,7 @@ from console.lib.errors import ConflictError, ConsoleError, InvalidError, NotFou
 from trust.clients import registration_refusals as refusals
 from trust.clients.identity import IdentityError
 from trust.clients.registration_errors import CLIENT_REVOKED, TooLargeError, TooManyError
+from trust.wire import messages
 from trust.wire.errors import WireError
 from trust.wire.messages import Refusal
 
@@ -68,16 +69,13 @@ def own_request(method: str) -> Callable[[View], View]:
 
 
 def body_of(request: HttpRequest, kind: type[Body]) -> Body:
-    """Return the body; raises InvalidError, or TooLargeError before more than the limit is read."""
+    """Return the body; raises InvalidError, WireError, or TooLargeError before more than the limit is read."""
     if request.content_type != JSON:
         raise InvalidError(f"The body must be {JSON}.", code="bad-content-type")
     raw = request.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:
         raise TooLargeError(f"The body is longer than {MOST_BYTES:,} bytes.", code="too-large")
-    try:
-        body = msgspec.json.decode(raw, type=kind)
-    except (UnicodeDecodeError, msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
-        raise InvalidError(f"The body cannot be read: {error}.", code="bad-body") from error
+    body = messages.decode(raw, kind)
     request.META[refusals.CLIENT] = getattr(body, "name", "")
     return body
 

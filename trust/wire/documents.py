@@ -1,7 +1,7 @@
 """What the payloads of signed documents say. Times are aware UTC; unknown fields are refused."""
 
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -9,6 +9,8 @@ from trust.wire.errors import WireError
 from trust.wire.signed import Kind
 
 EVERYONE = "*"
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time that says how far it is from UTC: one that does not can be compared with none that does."""
 
 
 class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -21,8 +23,8 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     server: str
     audience: str
     sequence: int
-    issued_at: datetime
-    expires_at: datetime | None = None
+    issued_at: Moment
+    expires_at: Moment | None = None
 
 
 class ListedRoot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +41,7 @@ class RevokedRoot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fingerprint: str
     reason: str
     compromised: bool
-    revoked_at: datetime
+    revoked_at: Moment
 
 
 class TrustList(Payload, frozen=True, kw_only=True):

@@ -8,12 +8,10 @@ the server that made the file, whose certificate is `signer` and among the roots
 root yet cannot judge that signature: who brings it the file vouches for it. One that holds roots already can.
 """
 
-from datetime import datetime
-
 import msgspec
 
 from trust.wire import signatures
-from trust.wire.documents import ListedRoot
+from trust.wire.documents import ListedRoot, Moment
 from trust.wire.errors import WireError
 
 FIRST_LINE = b"keystead-init 1\n"
@@ -45,7 +43,7 @@ class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """`version` is that of the console that made it, `settings` what is preconfigured, such as ServerNameList."""
 
     version: str
-    made_at: datetime
+    made_at: Moment
     servers: tuple[Address, ...]
     roots: tuple[ListedRoot, ...]
     enrolment: Enrolment

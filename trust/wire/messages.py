@@ -1,11 +1,12 @@
 """Registration and answers: JSON bodies of the protocol's own requests (docs/client-protocol.md)."""
 
-from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
+from trust.wire.documents import Moment
+from trust.wire.errors import WireError
 from trust.wire.signed import Envelope
 
 Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
@@ -54,7 +55,7 @@ class Registered(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     registered_as: str
     authenticated: bool
     server: str
-    server_time: datetime
+    server_time: Moment
     next_s: int
     move_within_s: Sequence
     documents: tuple[Envelope, ...] = ()
@@ -86,3 +87,14 @@ class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     message: str
     retry_after_s: int | None = None
     counter: int | None = None
+
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+
+def decode(raw: bytes, kind: type[Body]) -> Body:
+    """Return a body; raises WireError."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (UnicodeDecodeError, msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
+        raise WireError(f"The body cannot be read: {error}.", code="bad-body") from error

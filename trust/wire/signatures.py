@@ -1,7 +1,7 @@
 """Signatures over documents: what `keys.signing` makes, checked here without anything of the console."""
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -14,6 +14,17 @@ HASHES: dict[str, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
     "secp384r1": hashes.SHA384,
     "secp521r1": hashes.SHA512,
 }
+
+# What `cryptography` raises for a certificate that is damaged, or says what it does not know. Some of it raises only
+# when the part in question is read; `certificate_of` reads version and key, extensions are read later.
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 def verify(signature: bytes, data: bytes, certificate: x509.Certificate) -> None:
@@ -39,7 +50,7 @@ def certificate_of(der: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
         certificate.public_key()
-    except (ValueError, TypeError) as error:
+    except UNREADABLE as error:
         raise WireError("This is not a certificate.", code="bad-certificate") from error
     return certificate
 

@@ -233,7 +233,8 @@ def test_nobody_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [(b"120", 120), (b"Thu, 01 Jan 1970 00:00:00 GMT", 0), (b"soon", None), (b"-5", None)]
+    ("header", "seconds"),
+    [(b"120", 120), (b"9" * 5000, 86_400), (b"Thu, 01 Jan 1970 00:00:00 GMT", 0), (b"soon", None), (b"-5", None)],
 )
 def test_retry_after_is_seconds_or_a_date(header: bytes, seconds: int | None) -> None:
     def busy(connection: socket.socket) -> None:

@@ -8,18 +8,22 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keys import names as key_names
 from tests.trust import authorities
 from tests.trust.authorities import Holder
+from trust import anchors
 from trust.agent import est, exchange, keys, request
 from trust.agent.transport import Reply
-from trust.wire import documents, initfile, names, proof, signatures, signed
+from trust.anchors import Held
+from trust.wire import documents, initfile, messages, names, proof, signatures, signed
 from trust.wire.documents import ListedRoot, Settings, TrustList
 from trust.wire.errors import WireError
 from trust.wire.initfile import Address, Content, Enrolment, Signed
+from trust.wire.messages import Registered
 from trust.wire.proof import Proof
 from trust.wire.signed import Envelope, Kind
 
@@ -38,6 +42,7 @@ READERS: list[Callable[[bytes], object]] = [
     lambda raw: names.client_name(raw.decode("latin-1")),
     lambda raw: est.attributes(Reply(200, "", raw)),
     lambda raw: est.certificates(Reply(200, "", raw)),
+    lambda raw: messages.decode(raw, Registered),
 ]
 
 
@@ -71,6 +76,59 @@ def test_attributes_are_read_to_any_depth_and_never_beyond_the_end(raw: bytes) -
     except WireError:
         return
     assert all(part.isdigit() for name in found for part in name.split("."))
+
+
+def test_attributes_without_end_are_refused() -> None:
+    with pytest.raises(WireError):
+        est.attributes(Reply(200, "", base64.b64encode(b"\x30\x00" * 10_000)))
+
+
+def test_attributes_are_read_as_deep_as_they_go() -> None:
+    der = b"\x06\x01\x2a"
+    for _ in range(3000):
+        der = b"\x30\x82" + len(der).to_bytes(2, "big") + der
+    assert est.attributes(Reply(200, "", base64.b64encode(der))) == {"1.2"}
+
+
+SIGNED_DATA, VERSION, P256 = map(bytes.fromhex, ("2a864886f70d010702", "a003020102", "2a8648ce3d030107"))
+
+
+# Found by ./run fuzz: `cryptography` has errors of its own for what it does not know, which are no ValueError.
+@pytest.mark.parametrize("part", [VERSION, P256])
+def test_a_certificate_of_an_unknown_kind_is_refused_in_words(part: bytes) -> None:
+    assert part in ROOT.der
+    with pytest.raises(WireError):
+        signatures.certificate_of(ROOT.der.replace(part, part[:-1] + b"\x09"))
+
+
+@pytest.mark.parametrize("part", [VERSION, SIGNED_DATA])
+def test_a_bag_of_an_unknown_kind_is_refused_in_words(part: bytes) -> None:
+    bag = pkcs7.serialize_certificates([ROOT.certificate], Encoding.DER)
+    assert part in bag
+    with pytest.raises(WireError):
+        est.certificates(Reply(200, "", base64.b64encode(bag.replace(part, part[:-1] + b"\x09"))))
+
+
+@pytest.mark.parametrize("oid", ["551d13", "551d25"])  # basicConstraints, extendedKeyUsage
+def test_an_extension_that_comes_twice_makes_no_authority(oid: str) -> None:
+    intermediate = authorities.below(ROOT, "intermediate", is_ca=True, purposes=authorities.TLS)
+    both = [bytes.fromhex(f"0603{one}") for one in ("551d13", "551d25")]
+    der = intermediate.der
+    for one in both:
+        der = der.replace(one, bytes.fromhex(f"0603{oid}"))
+    leaf = authorities.below(intermediate, "c", purposes=authorities.TLS)
+    held = Held({ROOT.fingerprint: ROOT.der})
+    assert anchors.leads_to((leaf.der, intermediate.der), held, authorities.TLS[0])
+    assert anchors.leads_to((leaf.der, der), held, authorities.TLS[0]) is None
+    assert anchors.leads_to((der,), held, authorities.TLS[0]) is None
+    assert anchors.reachable(held, (der,)) == {ROOT.fingerprint}
+
+
+def test_a_time_that_names_no_zone_is_refused() -> None:
+    said = documents.encode(Settings(server="s", audience="*", sequence=1, issued_at=NOW, expires_at=NOW, settings={}))
+    with pytest.raises(WireError):
+        documents.decode(said.replace(b'"expires_at":"2026-11-22T00:00:00Z"', b'"expires_at":"2026-11-22T00:00:00"'),
+                         Settings)  # fmt: skip
 
 
 def test_attributes_name_the_curve() -> None:
@@ -191,6 +249,7 @@ def test_a_common_name_is_the_name_or_stands_for_it_alone(name: str) -> None:
         (Reply(403, "text/plain", b"No.\n"), "http-403", "No."),
         (Reply(500, "text/html", b"<h1>"), "http-500", "HTTP 500"),
         (Reply(500, "text/plain", b"\xff"), "http-500", "�"),
+        (Reply(500, "application/json", b'{"code":"\xf9"}'), "http-500", "HTTP 500"),
     ],
 )
 def test_every_refusal_has_a_reason(reply: Reply, code: str, message: str) -> None:

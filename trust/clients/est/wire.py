@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.hazmat.primitives.serialization.pkcs7 import serialize_certificates
 from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
 from keys import goodkey
 from keys import names as key_names
-from trust.wire import names, proof
+from trust.wire import names, proof, signatures
 from trust.wire.errors import WireError
 from trust.wire.proof import Proof
 
@@ -76,7 +75,7 @@ def read_request(body: bytes) -> CertificateRequest:
         request = x509.load_der_x509_csr(der)
         subject = list(request.subject)
         algorithm = request.signature_algorithm_oid
-    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
+    except signatures.UNREADABLE as error:
         raise WireError("This is not a certificate request (PKCS#10) in DER.", code="bad-request") from error
     if algorithm not in SIGNATURES:
         raise WireError(f"The signature algorithm {algorithm.dotted_string} is not accepted.", code="bad-signature")
@@ -125,12 +124,12 @@ def _key(request: x509.CertificateSigningRequest) -> bytes:
         key = request.public_key()
         # RFC 5480 §2: one spelling of a key, whichever the request chose, so that it has one fingerprint.
         spki_der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except signatures.UNREADABLE as error:
         raise WireError("The public key cannot be read, or is no point of its curve.", code="bad-key") from error
     goodkey.check(spki_der)
     try:
         is_signed = request.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except signatures.UNREADABLE:
         is_signed = False
     if not is_signed:
         raise WireError("The request is not signed by the key that it names.", code="bad-signature")
@@ -140,7 +139,7 @@ def _key(request: x509.CertificateSigningRequest) -> bytes:
 def _proof(request: x509.CertificateSigningRequest) -> Proof | None:
     try:
         attributes = {attribute.oid: attribute.value for attribute in request.attributes}
-    except ValueError as error:
+    except signatures.UNREADABLE as error:
         raise WireError("The attributes of the request cannot be read.", code="bad-attribute") from error
     if unknown := attributes.keys() - {EXTENSION_REQUEST, PROOF}:
         listed = ", ".join(sorted(oid.dotted_string for oid in unknown))
@@ -154,7 +153,7 @@ def _host(request: x509.CertificateSigningRequest) -> str | None:
     """Return the one host that subjectAltName names; raises WireError for whatever else is asked for."""
     try:
         extensions = list(request.extensions)
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except signatures.UNREADABLE as error:
         raise WireError("The extensions of the request cannot be read.", code="bad-extension") from error
     host = None
     for extension in extensions:

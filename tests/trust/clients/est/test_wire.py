@@ -94,6 +94,14 @@ def test_a_proof_that_is_no_utf_8() -> None:
             proof.decode(base64.b64encode(text))
 
 
+def test_a_name_of_bits_is_refused_in_words() -> None:
+    # Found by ./run fuzz: `cryptography` has a TypeError for it, once the subject is read.
+    text, bits = (tag + bytes([len(NAME)]) + NAME.encode() for tag in (b"\x0c", b"\x03"))
+    assert GOOD.count(text) == 1
+    with pytest.raises(WireError, match="not a certificate request"):
+        wire.read_request(base64.b64encode(GOOD.replace(text, bits)))
+
+
 def test_basic() -> None:
     found = auth.presented(basic("5b2f0b0e-6d1e-4b9b-9a55-0c7e3c7a7a11", "a:b"))
     assert found is not None
