@@ -1,3 +1,3 @@
-"""The version of the console; `pyproject.toml` says the same."""
+"""The version of the console, which init files name; `pyproject.toml` says the same, and a test compares."""
 
 VERSION = "0.1.0"
