@@ -54,10 +54,13 @@ class Pair:
         try:
             return Secret(SUITE.decrypt(bytes(sealed), MLKEM768X25519PrivateKey(*self._keys()), info(purpose, row_id)))
         except (InvalidTag, ValueError) as error:
-            raise UnavailableError(
-                "A protected value does not open with the sealing key of this server. Nothing was changed.",
-                next_step="Enter the value again, or restore the sealing key that belongs to this database.",
-            ) from error
+            raise self._unfit() from error
+
+    def _unfit(self) -> UnavailableError:
+        return UnavailableError(
+            "This key does not open what was sealed for another one. Nothing was handed out.",
+            next_step="Ask for it again where you asked for it first.",
+        )
 
     def _keys(self) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
         seed, scalar = self._raw[:MLKEM_SEED_BYTES], self._raw[MLKEM_SEED_BYTES:]

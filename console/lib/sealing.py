@@ -26,24 +26,45 @@ def info(purpose: str, row_id: str) -> bytes:
 
 
 @dataclass(frozen=True)
+class Owner:
+    """Whose sealing pair it is, as errors call it: `lost` and `unfit` say what to do about the half that opens."""
+
+    name: str
+    lost: str
+    unfit: str
+
+
+SERVER = Owner(
+    "this server",
+    lost="Restore its file from a backup of this server.",
+    unfit="Enter the value again, or restore the sealing key that belongs to this database.",
+)
+
+
+def read_half(path: Path, size: int) -> bytes:
+    """Return a half from a file of hex digits; raises OSError or ValueError when it is missing or damaged."""
+    raw = bytes.fromhex(path.read_text(encoding="ascii"))
+    if len(raw) != size:
+        raise ValueError(f"{path.name} holds {len(raw)} bytes, not {size}.")
+    return raw
+
+
+@dataclass(frozen=True)
 class SealingPublic:
-    """The public half of a server's sealing pair: `raw` is the ML-KEM-768 key, then the X25519 key."""
+    """The public half of a sealing pair: `raw` is the ML-KEM-768 key, then the X25519 key."""
 
     raw: bytes
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, owner: Owner = SERVER) -> Self:
         """Read the half from a file of hex digits; raises UnavailableError when it is missing or damaged."""
         try:
-            raw = bytes.fromhex(path.read_text(encoding="ascii"))
+            return cls(read_half(path, PUBLIC_BYTES))
         except (OSError, ValueError) as error:
             raise UnavailableError(
-                "The public sealing key of this server cannot be read, so no protected value can be stored.",
+                f"The public sealing key of {owner.name} cannot be read, so nothing can be sealed for it.",
                 next_step=f"Restore {path.name} from the worker's host, or run set-up again.",
             ) from error
-        if len(raw) != PUBLIC_BYTES:
-            raise UnavailableError("The public sealing key of this server is damaged.")
-        return cls(raw)
 
     @property
     def fingerprint(self) -> str:
@@ -51,7 +72,7 @@ class SealingPublic:
         return sha256_hex(self.raw)
 
     def seal(self, plaintext: bytes, *, purpose: str, row_id: str) -> bytes:
-        """Return the value sealed for this server's worker, for this purpose and row only."""
+        """Return the value sealed for who holds the other half, for this purpose and row only."""
         key = MLKEM768X25519PublicKey(
             MLKEM768PublicKey.from_public_bytes(self.raw[:MLKEM_PUBLIC_BYTES]),
             X25519PublicKey.from_public_bytes(self.raw[MLKEM_PUBLIC_BYTES:]),

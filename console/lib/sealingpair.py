@@ -1,7 +1,7 @@
 """The pair of a process, in files: it opens what `console.lib.sealing` sealed. Contracts keep the web from it."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from console.lib.errors import UnavailableError
 from console.lib.pair import PRIVATE_BYTES, Pair
-from console.lib.sealing import info
+from console.lib.sealing import SERVER, Owner, info, read_half
 from console.lib.secret import Secret
 
 
@@ -18,19 +18,18 @@ from console.lib.secret import Secret
 class SealingPair(Pair):
     """A pair that outlives its process."""
 
+    owner: Owner = field(default=SERVER, compare=False)
+
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, owner: Owner = SERVER) -> Self:
         """Read the pair from a file of hex digits; raises UnavailableError when it is missing or damaged."""
         try:
-            raw = bytes.fromhex(path.read_text(encoding="ascii"))
+            return cls(read_half(path, PRIVATE_BYTES), owner)
         except (OSError, ValueError) as error:
             raise UnavailableError(
-                "The sealing key of this server cannot be read, so nothing protected can be opened.",
-                next_step=f"Restore {path.name} from a backup of this server.",
+                f"The sealing key of {owner.name} ({path.name}) cannot be read, so what is sealed for it stays shut.",
+                next_step=owner.lost,
             ) from error
-        if len(raw) != PRIVATE_BYTES:
-            raise UnavailableError("The sealing key of this server is damaged.")
-        return cls(raw)
 
     def save(self, private_path: Path, public_path: Path) -> None:
         """Write both halves, the private one with mode 0600; an existing file is never overwritten."""
@@ -43,3 +42,9 @@ class SealingPair(Pair):
     def derive(self, purpose: str) -> Secret:
         """Return 32 bytes that only this pair yields, for one purpose (HKDF-SHA256, RFC 5869)."""
         return Secret(HKDF(SHA256(), 32, salt=None, info=info(purpose, "")).derive(self._raw))
+
+    def _unfit(self) -> UnavailableError:
+        return UnavailableError(
+            f"A sealed value does not open with the sealing key of {self.owner.name}. Nothing was changed.",
+            next_step=self.owner.unfit,
+        )

@@ -52,7 +52,7 @@ def file_if_changed(server: Server) -> bool:
     Nothing is opened when nothing has changed. Before the first key below a root is made there is nothing to file.
     Raises what pki.db raises when it does not open, UnavailableError without the listener's public half.
     """
-    public = SealingPublic.load(places.public_file())
+    public = SealingPublic.load(places.public_file(), places.LISTENER)
     facts = _read(server)
     if facts is None:
         return False

@@ -55,7 +55,8 @@ class Opened:
         except (OSError, ValueError, UnavailableError) as error:
             # Seen all the same: a file that is not good does not become so by being read at each request.
             self._seen = _signature(self._path)
-            logger.error("The keys that the worker filed are not used, the former ones stay: %s", error)  # noqa: TRY400
+            mend = getattr(error, "next_step", "")
+            logger.error("The keys that the worker filed are not used, the former ones stay: %s %s", error, mend)  # noqa: TRY400
 
 
 def _signature(path: Path) -> Signature | None:
@@ -69,7 +70,7 @@ def _signature(path: Path) -> Signature | None:
 @cache
 def pair() -> SealingPair:
     """Return the listener's own sealing pair, read once for each process."""
-    return SealingPair.load(places.private_file())
+    return SealingPair.load(places.private_file(), places.LISTENER)
 
 
 @cache

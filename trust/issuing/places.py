@@ -4,7 +4,14 @@ from pathlib import Path
 
 from django.conf import settings
 
+from console.lib.sealing import Owner
+
 PURPOSE = "issuing"
+LISTENER = Owner(
+    "the listener",
+    lost="Run set-up again: it makes a new pair, and hands the keys over for that one.",
+    unfit="Run set-up again: it compares the two halves, and hands the keys over anew.",
+)
 
 
 def issuing_file() -> Path:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from console.lib.errors import UnavailableError
-from console.lib.sealing import SealingPublic
+from console.lib.pair import Pair
+from console.lib.sealing import SERVER, SealingPublic
 from console.lib.sealingpair import SealingPair
+from trust.issuing.places import LISTENER
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +29,18 @@ def test_does_not_open_elsewhere(pair: SealingPair, purpose: str, row_id: str) -
         pair.open(sealed, purpose=purpose, row_id=row_id)
 
 
-def test_another_pair_does_not_open(pair: SealingPair) -> None:
+def test_another_pair_does_not_open_and_each_owner_is_told_what_to_do(tmp_path: Path) -> None:
     sealed = SealingPair.generate().public.seal(b"1234", purpose="setting", row_id="a")
-    with pytest.raises(UnavailableError):
-        pair.open(sealed, purpose="setting", row_id="a")
+    places = tmp_path / "private", tmp_path / "public"
+    SealingPair.generate().save(*places)
+    for pair, whose, mend in (
+        (SealingPair.load(places[0]), "sealing key of this server", "Enter the value again"),
+        (SealingPair.load(places[0], LISTENER), "sealing key of the listener", "Run set-up again"),
+        (Pair.generate(), "This key does not open", "Ask for it again"),  # a download: no server's key has a part in it
+    ):
+        with pytest.raises(UnavailableError, match=whose) as refused:
+            pair.open(sealed, purpose="setting", row_id="a")
+        assert refused.value.next_step.startswith(mend)
 
 
 @pytest.mark.parametrize("damage", [b"", b"x", b"\0" * 1400])
@@ -59,10 +69,12 @@ def test_saving_never_overwrites(pair: SealingPair, tmp_path: Path) -> None:
 def test_damaged_files_are_said_to_be(tmp_path: Path, content: str) -> None:
     path = tmp_path / "half"
     path.write_text(content)
-    with pytest.raises(UnavailableError):
-        SealingPublic.load(path)
-    with pytest.raises(UnavailableError):
-        SealingPair.load(path)
+    for owner in (SERVER, LISTENER):
+        with pytest.raises(UnavailableError, match=f"public sealing key of {owner.name} cannot be read"):
+            SealingPublic.load(path, owner)
+        with pytest.raises(UnavailableError, match=f"sealing key of {owner.name} .half. cannot be read") as refused:
+            SealingPair.load(path, owner)
+        assert refused.value.next_step == owner.lost
 
 
 def test_the_private_half_does_not_print(pair: SealingPair) -> None:
