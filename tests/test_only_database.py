@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fixtures.onlydatabase import Reason, reason
+from tests.fixtures.onlydatabase import Reason, elsewhere, reason
 
 pytest_plugins = ["pytester"]
 
@@ -42,3 +42,12 @@ def test_what_does_not_ask_for_the_database_may_be_left_out(pytester: pytest.Pyt
         "test_looks": Reason.ONE_DATABASE,
         "test_pure_and_marked": Reason.NO_DATABASE,
     }
+
+
+def test_what_another_database_does_runs_on_that_one(pytester: pytest.Pytester) -> None:
+    tests = (
+        'import pytest\n@pytest.mark.only_on("postgresql")\ndef test_ends_sessions(db): pass\ndef test_any(db): pass'
+    )
+    items, _ = pytester.inline_genitems("-p", "tests.fixtures.onlydatabase", pytester.makepyfile(tests))
+    assert [elsewhere(item, "postgresql") for item in items] == [None, None]
+    assert [item.name for item in items if elsewhere(item, "sqlite")] == ["test_ends_sessions"]

@@ -60,7 +60,7 @@ def test_a_database_that_says_nothing_holds_no_client_up(listener_of: Callable[.
         assert asked(listener.connect(timeout=25), BY_THE_ORM) == 503
 
 
-@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has no connections to lose")
+@pytest.mark.only_on("postgresql")  # SQLite has no connections to lose
 def test_every_thread_recovers_with_one_refusal_at_most(listener: Listener) -> None:
     context = listener.context()  # made here: it asks the database, and clients have none
     with ThreadPoolExecutor(AT_ONCE) as clients:
