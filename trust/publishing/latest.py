@@ -45,7 +45,7 @@ def in_force(document: SignedDocument, now: datetime) -> bool:
 
 def latest(server: Server) -> Latest:
     """Return what is signed for all clients of a server: one query."""
-    found = {row.kind: row for row in _newest(SignedDocument.objects.filter(server=server, audience=EVERYONE))}
+    found = {row.kind: row for row in newest(SignedDocument.objects.filter(server=server, audience=EVERYONE))}
     return Latest(
         found.get(DocumentKind.TRUST_LIST),
         found.get(DocumentKind.SETTINGS),
@@ -62,7 +62,7 @@ def own(client_id: UUID | str, after: int) -> list[SignedDocument]:
     """
     in_force_now = Q(expires_at__isnull=True) | Q(expires_at__gt=clock.now())
     rows = SignedDocument.objects.filter(in_force_now, audience=str(client_id), sequence__gt=after)
-    return list(_newest(rows).order_by("sequence"))
+    return list(newest(rows).order_by("sequence"))
 
 
 def envelope(document: SignedDocument) -> Envelope:
@@ -76,7 +76,7 @@ def envelope(document: SignedDocument) -> Envelope:
     )
 
 
-def _newest(rows: QuerySet[SignedDocument]) -> QuerySet[SignedDocument]:
+def newest(rows: QuerySet[SignedDocument]) -> QuerySet[SignedDocument]:
     """Return those that no later one of the same kind, audience and server follows."""
     same = SignedDocument.objects.filter(
         server=OuterRef("server"), kind=OuterRef("kind"), audience=OuterRef("audience")

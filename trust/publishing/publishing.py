@@ -17,9 +17,9 @@ from trust.actions import Action
 from trust.errors import NoSigningKeyError
 from trust.jobs import SIGN_DOCUMENTS
 from trust.models.documents import EVERYONE, DocumentKind, SignedDocument
-from trust.publishing import directives, latest, settings, trustlist
+from trust.publishing import directives, latest, ordering, settings, trustlist
 from trust.publishing.digests import digest
-from trust.publishing.signing import sign_document, signing_key
+from trust.publishing.signing import sign_again, sign_document, signing_key
 from trust.wire.documents import Payload
 from trust.wire.signed import Kind
 
@@ -56,17 +56,25 @@ def start_due(server: Server) -> str:
 def sign_due(server: Server, *, actor: Actor, progress: Progress) -> list[SignedDocument]:
     """Sign every general document that is due, the trust list first: what follows it may stand on it.
 
+    Then the orders to single clients that wait, and whose signer counts no more.
+
     A key that cannot be used does not keep the others; its error is raised at the end, so that the job tries again.
     """
     made: list[SignedDocument] = []
     faults: list[ConsoleError] = []
+    steps = len(ACTIONS) + 1
     for done, kind in enumerate(ACTIONS):
-        progress(done, len(ACTIONS), f"{_name(kind)}.")
+        progress(done, steps, f"{_name(kind)}.")
         try:
             if why := _why(server, kind, latest.latest(server), clock.now()):
                 made.append(_sign(server, kind, why, actor))
         except ConsoleError as fault:
             faults.append(fault)
+    progress(len(ACTIONS), steps, "Orders to single clients.")
+    try:
+        made += ordering.sign_again_what_lost_its_signer(server, clock.now(), actor=actor)
+    except ConsoleError as fault:
+        faults.append(fault)
     if faults:
         raise faults[0]
     return made
@@ -74,7 +82,10 @@ def sign_due(server: Server, *, actor: Actor, progress: Progress) -> list[Signed
 
 def _due(server: Server, now: datetime) -> list[str]:
     held = latest.latest(server)
-    return [f"{_name(kind).lower()}: {why}" for kind in ACTIONS if (why := _why(server, kind, held, now))]
+    due = [f"{_name(kind).lower()}: {why}" for kind in ACTIONS if (why := _why(server, kind, held, now))]
+    if ordering.without_signer(server, now).exists():
+        due.append("orders to single clients: the key that signed them counts no more")
+    return due
 
 
 def _name(kind: Kind) -> str:
@@ -104,6 +115,11 @@ def _difference(document: SignedDocument | None, payload: Payload, key: KeyPair,
 
 
 def _sign(server: Server, kind: Kind, why: str, actor: Actor) -> SignedDocument:
+    """Sign a document that is due, under a new sequence.
+
+    An order that says the same keeps its own: clients obey a sequence once, and of a million each would register anew.
+    """
+
     def payload_for(sequence: int) -> Payload:
         payload = _payload(server, kind, latest.latest(server), sequence, clock.now())
         if payload is None:
@@ -117,6 +133,12 @@ def _sign(server: Server, kind: Kind, why: str, actor: Actor) -> SignedDocument:
         details = {"sequence": document.sequence, "because": why, "digest": document.digest}
         log.append(ACTIONS[kind], server.subject, actor=actor, details=details)
 
+    before = latest.latest(server).directive if kind is Kind.DIRECTIVE else None
+    if before is not None:
+        repeated = payload_for(before.sequence)
+        if digest(repeated) == before.digest:
+            sign_again(before, repeated, still=still, then=record)
+            return before
     return sign_document(server, kind, payload_for, still=still, then=record)
 
 

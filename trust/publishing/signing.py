@@ -8,6 +8,7 @@ sequence has read the newer contents or is turned away by `still` when it stores
 import base64
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Greatest
@@ -50,23 +51,50 @@ def sign_document(
     payload = payload_for(sequence)
     if (payload.sequence, payload.audience, payload.server) != (sequence, audience, server.fqdn):
         raise ValueError("The payload names another sequence, audience or server than it is signed for.")
-    raw = documents.encode(payload)
-    signature = _sign(key, signed.signed_bytes(kind, raw))
     document = SignedDocument(
         server=server,
         kind=kind,
         audience=audience,
         sequence=sequence,
         digest=digest(payload),
-        payload=raw,
-        signature=signature,
-        signer_der=bytes(key.certificate_der),
-        chain=[base64.b64encode(der).decode() for der in _chain(key)],
         created_at=payload.issued_at,
         expires_at=payload.expires_at,
+        **_signed(key, kind, payload),
     )
     _store(document, still, then)
     return document
+
+
+def sign_again(
+    document: SignedDocument,
+    payload: Payload,
+    *,
+    still: Callable[[SignedDocument], bool] | None = None,
+    then: Callable[[SignedDocument], None] | None = None,
+) -> None:
+    """Sign what a document says once more, by the key in use now, perhaps for longer: under its own sequence.
+
+    So whoever took it is not told again, and does not act again; who has not gets one that holds. Raises what
+    `sign_document` does, ValueError if the payload says something else, and OutdatedError, too, when the document was
+    signed again meanwhile.
+    """
+    if (payload.sequence, payload.audience, digest(payload)) != (
+        document.sequence,
+        document.audience,
+        document.digest,
+    ):
+        raise ValueError("Another thing is said than the document says: that takes a sequence of its own.")
+    kind, before = Kind(document.kind), bytes(document.signature)
+    columns = _signed(signing_key(document.server, kind), kind, payload)
+    columns |= {"created_at": payload.issued_at, "expires_at": payload.expires_at}
+    for name, value in columns.items():
+        setattr(document, name, value)
+    with transaction.atomic():
+        _check_still(document, still)
+        if not SignedDocument.objects.filter(pk=document.pk, signature=before).update(**columns):
+            raise OutdatedError("The document was signed again meanwhile. Nothing was stored.")
+        if then is not None:
+            then(document)
 
 
 def signing_key(server: Server, kind: Kind) -> Root | Subordinate:
@@ -104,6 +132,17 @@ def _sign(key: Root | Subordinate, message: bytes) -> bytes:
         raise saga.later(fault, f"{key.name} could not sign; what was signed before stays in force.") from fault
 
 
+def _signed(key: Root | Subordinate, kind: Kind, payload: Payload) -> dict[str, Any]:
+    """Return the columns that a signature brings."""
+    raw = documents.encode(payload)
+    return {
+        "payload": raw,
+        "signature": _sign(key, signed.signed_bytes(kind, raw)),
+        "signer_der": bytes(key.certificate_der),
+        "chain": [base64.b64encode(der).decode() for der in _chain(key)],
+    }
+
+
 def _chain(key: Root | Subordinate) -> tuple[bytes, ...]:
     """Return what leads from the signer's certificate to any root of the server. A trust list brings its own."""
     if isinstance(key, Root):
@@ -117,11 +156,16 @@ def _store(
     still: Callable[[SignedDocument], bool] | None,
     then: Callable[[SignedDocument], None] | None,
 ) -> None:
-    RootCounter.lock(document.server)
-    if still is not None and not still(document):
-        raise OutdatedError("What the document says changed while it was signed. It is signed anew.")
+    _check_still(document, still)
     document.save(force_insert=True)
     if document.audience != EVERYONE:
         Client.objects.filter(pk=document.audience).update(own_sequence=Greatest("own_sequence", document.sequence))
     if then is not None:
         then(document)
+
+
+def _check_still(document: SignedDocument, still: Callable[[SignedDocument], bool] | None) -> None:
+    """Take the lock of the roots, and raise OutdatedError for a document that says what is true no more."""
+    RootCounter.lock(document.server)
+    if still is not None and not still(document):
+        raise OutdatedError("What the document says changed while it was signed. It is signed anew.")

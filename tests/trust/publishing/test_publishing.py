@@ -1,6 +1,7 @@
 """What the worker signs for clients, when, and by which key."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from trust.anchors import Held
 from trust.errors import OutdatedError
 from trust.models.clients import Client
 from trust.models.documents import SignedDocument
-from trust.publishing import carried, directives, latest, publishing, rounds, settings, signing, trustlist
+from trust.publishing import carried, directives, latest, ordering, publishing, rounds, settings, signing, trustlist
 from trust.wire import signatures, signed
 from trust.wire.documents import Directive, Payload, Settings, TrustList, decode
 from trust.wire.signed import Kind
@@ -191,6 +192,77 @@ def test_what_waits_for_clients_leads_nobody_on_from_a_compromised_root(  # KEY-
     assert not leads_on(old)
     assert leads_on(oldest)
     assert carried.withdraw(server, clock.now()) == 0
+
+
+@pytest.mark.one_database
+def test_an_order_that_says_the_same_is_no_new_order(
+    make_root: MakeRoot, server: Server, run_jobs: RunJobs, move_clock: Callable[..., None]
+) -> None:
+    """Each day it is signed for a week more, under its sequence: who obeyed it is not told again."""
+    old, _new = make_root(), make_root()
+    publish(server, run_jobs)
+    revoke(old, run_jobs)
+    first = publish(server, run_jobs)
+    order: Directive = opened(first.directive, Directive)
+    move_clock(hours=25)
+    again = publish(server, run_jobs)
+    renewed: Directive = opened(again.directive, Directive)
+    assert renewed.sequence == order.sequence
+    assert renewed.expires_at - order.expires_at >= timedelta(hours=25)  # type: ignore[operator]
+    assert again.directive.pk == first.directive.pk  # type: ignore[union-attr]
+    assert again.settings not in (None, first.settings)
+    told = list(again.newer(clock.now(), trust_list=again.trust_list.sequence, directive=order.sequence))  # type: ignore[union-attr]
+    assert told == [again.settings]
+    # Another revocation is another order.
+    third = make_root()
+    revoke(_new, run_jobs)
+    assert third.is_active
+    assert publish(server, run_jobs).directive.sequence > order.sequence  # type: ignore[union-attr]
+
+
+def test_an_order_to_one_client_outlives_the_key_that_signed_it(
+    make_root: MakeRoot, server: Server, run_jobs: RunJobs
+) -> None:
+    old, new = make_root(), make_root()
+    publish(server, run_jobs)
+    client = Client.objects.create(server=server, name="pc-1", authenticated=True, protocol=315, created_at=clock.now())
+    document = ordering.reset_public_key(str(client.pk), actor=ALICE)
+    said: Directive = opened(document, Directive)
+    signer = Subordinate.objects.active(server).get(purpose=Purpose.MESSAGE_SIGNING)
+    assert signer.root == new
+    assert not ordering.without_signer(server, clock.now()).exists()
+    newest = make_root()
+    assert not ordering.without_signer(server, clock.now()).exists()  # retired, and believed still
+    revoke(new, run_jobs)
+    assert publishing.start_due(server).endswith("orders to single clients: the key that signed them counts no more).")
+    run_jobs()
+    again = SignedDocument.objects.get(pk=document.pk)
+    assert opened(again, Directive) == said  # the same sequence, and the same end
+    envelope = latest.envelope(again)
+    chain = (envelope.signer, *envelope.chain)
+    assert anchors.leads_to(chain, held(newest), MESSAGE_SIGNING_EKU) == newest.fingerprint
+    assert Entry.objects.filter(action=Action.PUBLIC_KEY_RESET, subject_id=str(client.pk)).count() == 2
+    assert publishing.start_due(server) == "What is signed for clients is up to date."
+    assert old.is_active
+    # No key that could do better: nothing is asked of it every ten seconds.
+    Subordinate.objects.filter(purpose=Purpose.MESSAGE_SIGNING).update(not_after=clock.now())
+    assert not ordering.without_signer(server, clock.now()).exists()
+
+
+def test_what_says_something_else_takes_a_sequence_of_its_own(make_root: MakeRoot, server: Server) -> None:
+    make_root()
+
+    def order(sequence: int, trust_list: int = 1) -> Directive:
+        return directives.reset_trust(server, NOBODY, sequence, clock.now(), trust_list=trust_list)
+
+    document = signing.sign_document(server, Kind.DIRECTIVE, order, audience=NOBODY)
+    for wrong in (order(document.sequence, trust_list=2), order(document.sequence + 1)):
+        with pytest.raises(ValueError, match="sequence of its own"):
+            signing.sign_again(document, wrong)
+    other = SignedDocument.objects.get(pk=document.pk)
+    signing.sign_again(document, order(document.sequence))
+    with pytest.raises(OutdatedError):  # another worker was quicker
+        signing.sign_again(other, order(document.sequence))
 
 
 def test_only_what_leads_to_a_root_is_in_its_chain(make_root: MakeRoot, server: Server) -> None:
