@@ -4,17 +4,15 @@ What is for all clients is read anew at most every second, in this process; what
 only when its row says that there is something newer.
 """
 
-import threading
-import time
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from console.servers.models import Server
 from keys.models.root import Root
 from keys.models.subordinate import Subordinate
 from keys.purposes import Purpose
 from keys.readiness import RESET_MOST
+from trust.clients.fresh import Fresh
 from trust.models.clients import Client
 from trust.models.counts import Count
 from trust.models.documents import SignedDocument
@@ -42,17 +40,6 @@ class General:
     move_within_s: int
 
 
-@dataclass
-class _Kept:
-    general: General | None = None
-    server: UUID | None = None
-    until: float = 0.0
-
-
-_kept = _Kept()
-_lock = threading.Lock()
-
-
 def newer_than(asked: Registration, client: Client, server: Server, now: datetime) -> tuple[Envelope, ...]:
     """Return what the client is to be told, in the order in which it should read it: the trust list first."""
     found = general(server)
@@ -75,11 +62,7 @@ def newer_than(asked: Registration, client: Client, server: Server, now: datetim
 
 def general(server: Server) -> General:
     """Return what stood within the last second."""
-    with _lock:
-        moment = time.monotonic()
-        if _kept.general is None or _kept.server != server.pk or moment >= _kept.until:
-            _kept.general, _kept.server, _kept.until = read(server), server.pk, moment + KEPT_S
-        return _kept.general
+    return _fresh.get(server, KEPT_S)
 
 
 def read(server: Server) -> General:
@@ -99,7 +82,9 @@ def _move_within_s(server: Server) -> int:
     return min(clients // MOVES_PER_SECOND, LONGEST_MOVE_S)
 
 
+_fresh: Fresh[Server, General] = Fresh(read)
+
+
 def forget() -> None:
     """Read anew at the next call (for tests)."""
-    with _lock:
-        _kept.general = None
+    _fresh.forget()

@@ -1,11 +1,10 @@
 """What holds for every enrolment of the moment, read at most once a second in each process.
 
-A change of a setting, of a server's name or of the intermediate counts within a second, without a restart. Whatever
+A change of a setting, of a server's name or of the intermediate counts within a second, without a restart, and within
+five while the database is slow. Whatever
 decides about one client or one credential is never read from here.
 """
 
-import threading
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -17,6 +16,7 @@ from console.servers.models import Server
 from keys import rotation
 from keys.models.subordinate import Subordinate, SubordinateState
 from keys.purposes import Purpose
+from trust.clients.fresh import Fresh
 
 FRESH_S = 1.0
 LEGACY_PREFIX = "legacy."
@@ -35,28 +35,6 @@ class Policy:
     issuer_needed_until: datetime | None
 
 
-_lock = threading.Lock()
-_read: dict[UUID, tuple[float, Policy]] = {}
-
-
-def of(issuer_id: UUID) -> Policy:
-    """Return the policy for what the intermediate `issuer_id` signs. Raises UnavailableError before set-up."""
-    with _lock:
-        found = _read.get(issuer_id)
-        if found is not None and time.monotonic() - found[0] < FRESH_S:
-            return found[1]
-        policy = _from_rows(issuer_id)
-        _read.clear()
-        _read[issuer_id] = (time.monotonic(), policy)
-        return policy
-
-
-def forget() -> None:
-    """Have the next one read anew."""
-    with _lock:
-        _read.clear()
-
-
 def _from_rows(issuer_id: UUID) -> Policy:
     server = current()
     issuer = Subordinate.objects.only("root_id", "state", "needed_until").get(pk=issuer_id)
@@ -70,3 +48,16 @@ def _from_rows(issuer_id: UUID) -> Policy:
         issuer_is_active=issuer.state == SubordinateState.ACTIVE,
         issuer_needed_until=issuer.needed_until,
     )
+
+
+_fresh: Fresh[UUID, Policy] = Fresh(_from_rows)
+
+
+def of(issuer_id: UUID) -> Policy:
+    """Return the policy for what the intermediate `issuer_id` signs. Raises UnavailableError before set-up."""
+    return _fresh.get(issuer_id, FRESH_S)
+
+
+def forget() -> None:
+    """Have the next one read anew."""
+    _fresh.forget()

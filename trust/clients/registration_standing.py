@@ -1,12 +1,11 @@
 """What registrations obey and say of this server, read anew at most every second: a change needs no restart."""
 
-import threading
-import time
 from dataclasses import dataclass
 
 from console.servers.current import current
 from console.servers.models import Server
 from settings_store import values
+from trust.clients.fresh import Fresh
 from trust.clients.registration_rules import Flags
 
 KEPT_S = 1.0
@@ -25,24 +24,9 @@ class Standing:
     flags: Flags
 
 
-@dataclass
-class _Kept:
-    standing: Standing | None = None
-    until: float = 0.0
-
-
-_kept = _Kept()
-_lock = threading.Lock()
-
-
 def standing() -> Standing:
     """Return what stood within the last second, in this process."""
-    with _lock:
-        now = time.monotonic()
-        if _kept.standing is None or now >= _kept.until:
-            server = current()
-            _kept.standing, _kept.until = Standing(server, flags(server)), now + KEPT_S
-        return _kept.standing
+    return _fresh.get(None, KEPT_S)
 
 
 def flags(server: Server) -> Flags:
@@ -54,5 +38,12 @@ def flags(server: Server) -> Flags:
 
 def forget() -> None:
     """Read anew at the next call (for tests)."""
-    with _lock:
-        _kept.standing = None
+    _fresh.forget()
+
+
+def _read(_one: None) -> Standing:
+    server = current()
+    return Standing(server, flags(server))
+
+
+_fresh: Fresh[None, Standing] = Fresh(_read)
