@@ -14,6 +14,12 @@ from gunicorn.workers import gthread
 class OpenWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """One process; give it connections of `serving.patience`, which do not wait for ever."""
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        # By itself gunicorn would leave newcomers one place for each thread: kept connections that are silent have
+        # all others. Beyond half of the places an answer says that the connection ends with it.
+        self.max_keepalived = self.cfg.worker_connections // 2
+
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take connections or not; at the end answer those that wait, then close the ports.
 

@@ -132,8 +132,9 @@ class Member:
         try:
             self.agent.step()
         except PowerLostError:
-            self.line.close()
             self.revive()
+        finally:
+            self.line.close()  # a thousand clients in one process would keep a thousand connections
 
     def until(self, condition: Callable[[], bool], most_steps: int = 30) -> bool:
         """Go on until the condition holds, and tell whether it does."""

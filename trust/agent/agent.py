@@ -1,4 +1,4 @@
-"""The reference client, to be driven step by step: no threads, nothing open between two steps, a small state.
+"""The reference client, to be driven step by step: no threads, at most one open connection, a small state.
 
 agent = Agent(directory)
 while True:
@@ -66,9 +66,10 @@ class Agent:
         Whatever the server or the network does is no exception: it is in the client's log, and the next try is later.
         """
         now = self._client.clock()
-        try:
-            if now >= self._protocol.due():
-                self._protocol.work(now)
-        finally:
-            self._client.transport.close()
+        if now >= self._protocol.due():
+            self._protocol.work(now)
         return self._protocol.due()
+
+    def close(self) -> None:
+        """Let go of the connection that is kept for the next step, if any; that one opens another."""
+        self._client.transport.close()

@@ -4,9 +4,11 @@ Whatever happens in between, the private key is on the disk before the request l
 before it leaves, and the same request is sent until it is answered: the server answers it with the same certificate.
 """
 
+from hashlib import sha256
+
 import msgspec
 
-from trust.agent import certified, est, exchange, request
+from trust.agent import certified, est, exchange, keys, request
 from trust.agent.client import Client
 from trust.agent.errors import RefusedError
 from trust.agent.pkilog import Level
@@ -28,7 +30,7 @@ def enrol(client: Client) -> None:
     at = exchange.door(client, certificate=by.way is Way.RENEWAL)
     authorities = est.certificates(exchange.ask(client, at, est.CA_CERTIFICATES))
     wanted = _request(client, at, by)
-    client.log.key("certificate-requested", client.state.name, by.way)
+    client.log.key("certificate-requested", client.state.name, f"{by.way}, key {_fingerprint(client, wanted)}")
     reply = _send(client, at, wanted)
     try:
         identity = certified.judge(client, at, wanted, reply, authorities)
@@ -66,6 +68,12 @@ def _request(client: Client, at: Door, by: Choice) -> Request:
     else:
         der = request.build(client.state.name, key)
     return _remember(client, Request(name, der, by.way, by.last_key))
+
+
+def _fingerprint(client: Client, wanted: Request) -> str:
+    """Return SHA-256 of the public key, hex in groups of four: an administrator compares it with the console's."""
+    digits = sha256(keys.spki(client.directory.keys.load(wanted.key))).hexdigest()
+    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
 def _send(client: Client, at: Door, wanted: Request) -> Reply:

@@ -1,70 +1,100 @@
 """The transport over real connections: HTTP/1.1 (RFC 9112) by http.client, in TLS or in clear, with deadlines.
 
 A deadline holds for a whole request, so that a server which sends a byte now and then keeps nobody waiting.
+
+One connection is kept from request to request, and from one registration to the next: a new handshake costs a server
+four times as much as the registration itself. It is for one door: whoever shows another certificate, or has come to
+hold other roots, connects anew.
 """
 
-import io
 import socket
 import ssl
 import time
-from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Any
+from math import inf
 
 from trust.agent import tls
 from trust.agent.errors import ServerNotTrustedError, UnreachableError
+from trust.agent.timed import Timed, left
 from trust.agent.transport import Door, Reply, Request
+from trust.wire.errors import WireError
 
 DEADLINE_S = 30.0
+LONGEST_KEPT_S = 600.0
+"""After this time both sides prove anew who they are, whatever happens."""
 MOST_BYTES = 4 * 1024 * 1024
+BROKEN = (OSError, HTTPException)
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A connection through a door; `until` (of `time.monotonic`) it may be used again."""
+
+    door: Door
+    timed: Timed
+    http: HTTPConnection
+    until: float
+
+    def serves(self, door: Door) -> bool:
+        is_open = self.http.sock is not None and time.monotonic() < self.until
+        return is_open and self.door == door and self.timed.is_quiet()
 
 
 class HttpTransport:
-    """Keeps the last connection until `close`, for the requests that follow one another within a step."""
+    """Keeps the last connection, for what is asked next through the same door."""
 
-    def __init__(self, deadline_s: float = DEADLINE_S) -> None:
-        self._deadline_s = deadline_s
-        self._open: tuple[Door, _Timed, HTTPConnection] | None = None
+    def __init__(self, deadline_s: float = DEADLINE_S, kept_s: float = LONGEST_KEPT_S) -> None:
+        self._deadline_s, self._kept_s = deadline_s, kept_s
+        self._open: _Open | None = None
 
     def send(self, door: Door, request: Request) -> Reply:
-        """See `Transport`."""
+        """See `Transport`.
+
+        A request is sent once more, over a new connection, if the kept one ends without a word: the server has closed
+        it meanwhile (RFC 9112 §9.3.1). If it did read the request it knows it again (docs/client-protocol.md).
+        """
         until = time.monotonic() + self._deadline_s
-        connection = self._connection(door, until)
+        kept = self._open if self._open and self._open.serves(door) else None
+        if kept:
+            try:
+                return self._ask(kept, request, until)
+            except BROKEN as error:
+                if kept.timed.has_heard or isinstance(error, TimeoutError):
+                    raise _unreachable(error, door) from error
         try:
-            return _ask(connection, request)
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
-            self.close()
-            raise UnreachableError("The server closed the connection.", connected=True) from error
-        except ssl.SSLError as error:
-            # TLS 1.3: the server judges a client's certificate after the client's side of the handshake is done.
-            self.close()
-            raise tls.failure(error, shown=bool(door.tls and door.tls.certificate)) from error
-        except (OSError, HTTPException) as error:
-            self.close()
-            raise UnreachableError(f"The connection broke ({type(error).__name__}).", connected=True) from error
+            return self._ask(self._connect(door, until), request, until)
+        except BROKEN as error:
+            raise _unreachable(error, door) from error
 
     def close(self) -> None:
         """See `Transport`."""
         if self._open:
-            self._open[2].close()
+            self._open.http.close()
             self._open = None
 
-    def _connection(self, door: Door, until: float) -> HTTPConnection:
-        if self._open and self._open[0] == door and self._open[2].sock is not None:
-            self._open[1].until = until
-            return self._open[2]
+    def _connect(self, door: Door, until: float) -> _Open:
         self.close()
-        connection, timed = HTTPConnection(door.name, door.port), _Timed(_connect(door, until), until)
-        connection.sock = timed
-        self._open = (door, timed, connection)
-        return connection
+        raw, http = _connect(door, until), HTTPConnection(door.name, door.port)
+        http.sock = timed = Timed(raw)
+        kept_s = min(self._kept_s, _valid_s(door, raw))
+        self._open = _Open(door, timed, http, time.monotonic() + kept_s)
+        return self._open
+
+    def _ask(self, over: _Open, request: Request, until: float) -> Reply:
+        over.timed.begin(until)
+        try:
+            return _ask(over.http, request)
+        except BROKEN:
+            self.close()
+            raise
 
 
 def _connect(door: Door, until: float) -> socket.socket:
     try:
-        raw = socket.create_connection((door.host, door.port), timeout=_left(until))
+        raw = socket.create_connection((door.host, door.port), timeout=left(until))
     except socket.gaierror as error:
         raise UnreachableError(f"The name {door.host} leads to no address; --connect says where it is.") from error
     except OSError as error:
@@ -73,21 +103,25 @@ def _connect(door: Door, until: float) -> socket.socket:
     if door.tls is None:
         return raw
     try:
-        raw.settimeout(_left(until))
-        secure = tls.context(door.tls).wrap_socket(raw, server_hostname=door.name)
+        raw.settimeout(left(until))
+        return tls.context(door.tls).wrap_socket(raw, server_hostname=door.name)
     except ssl.SSLError as error:
         raw.close()
         raise tls.failure(error, shown=bool(door.tls.certificate)) from error
     except OSError as error:
         raw.close()
         raise UnreachableError(f"The handshake broke off ({type(error).__name__}).", connected=True) from error
-    if door.tls.roots:
-        try:
-            tls.check_time(secure, datetime.now(UTC))
-        except ServerNotTrustedError:
-            secure.close()
-            raise
-    return secure
+
+
+def _valid_s(door: Door, raw: socket.socket) -> float:
+    """Return how long the server's certificate is valid from now on; raises ServerNotTrustedError."""
+    if not (isinstance(raw, ssl.SSLSocket) and door.tls and door.tls.roots):
+        return inf
+    try:
+        return tls.check_time(raw, datetime.now(UTC))
+    except (ServerNotTrustedError, WireError):
+        raw.close()
+        raise
 
 
 def _ask(connection: HTTPConnection, request: Request) -> Reply:
@@ -110,51 +144,10 @@ def _retry_after_s(response: HTTPResponse) -> int | None:
         return None
 
 
-def _left(until: float) -> float:
-    left = until - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-class _Timed:
-    """A socket whose every call ends by `until`."""
-
-    def __init__(self, raw: socket.socket, until: float) -> None:
-        self._raw = raw
-        self.until = until
-
-    def sendall(self, data: Any) -> None:
-        self._raw.settimeout(_left(self.until))
-        try:
-            self._raw.sendall(data)
-        except OSError:
-            self._hear_why()
-            raise
-
-    def receive_into(self, buffer: Any) -> int:
-        self._raw.settimeout(_left(self.until))
-        return self._raw.recv_into(buffer)
-
-    def _hear_why(self) -> None:
-        """Raise what the peer said before it hung up, such as a TLS alert; nothing if it said nothing."""
-        with suppress(TimeoutError, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            self._raw.settimeout(min(1.0, _left(self.until)))
-            self._raw.recv(1)
-
-    def makefile(self, *_arguments: Any) -> io.BufferedReader:
-        return io.BufferedReader(_Reading(self))
-
-    def close(self) -> None:
-        self._raw.close()
-
-
-class _Reading(io.RawIOBase):
-    def __init__(self, timed: _Timed) -> None:
-        self._timed = timed
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        return self._timed.receive_into(buffer)
+def _unreachable(error: Exception, door: Door) -> UnreachableError:
+    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return UnreachableError("The server closed the connection.", connected=True)
+    if isinstance(error, ssl.SSLError):
+        # TLS 1.3: the server judges a client's certificate after the client's side of the handshake is done.
+        return tls.failure(error, shown=bool(door.tls and door.tls.certificate))
+    return UnreachableError(f"The connection broke ({type(error).__name__}).", connected=True)

@@ -44,10 +44,11 @@ def context(tls: Tls) -> ssl.SSLContext:
     return made
 
 
-def check_time(connection: ssl.SSLSocket, now: datetime) -> None:
-    """Raise ServerNotTrustedError unless the server's certificate is valid, as far as this clock can tell.
+def check_time(connection: ssl.SSLSocket, now: datetime) -> float:
+    """Return how many seconds the server's certificate is still valid, which a wrong clock makes fewer than none.
 
-    Nothing above it ends before it does (`keys.validity`).
+    Raises ServerNotTrustedError unless it is valid now, as far as this clock can tell. Nothing above it ends before it
+    does (`keys.validity`).
     """
     shown = signatures.certificate_of(connection.getpeercert(binary_form=True) or b"")
     begins, ends = shown.not_valid_before_utc, shown.not_valid_after_utc
@@ -56,6 +57,7 @@ def check_time(connection: ssl.SSLSocket, now: datetime) -> None:
             f"The server is not trusted: its certificate is valid from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}, and this "
             f"machine's clock says {now:%Y-%m-%d}."
         )
+    return (ends - now).total_seconds()
 
 
 def failure(error: ssl.SSLError, *, shown: bool) -> HandshakeError:

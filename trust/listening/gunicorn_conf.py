@@ -19,7 +19,7 @@ workers = int(os.environ.get("KEYSTEAD_LISTENER_PROCESSES", "2")) if TLS else 1
 threads = 16
 worker_connections = 1000
 backlog = 1024
-keepalive = 60
+keepalive = 95  # a client registers every 30 to 90 s, and keeps its connection for that
 # One import of Django instead of one for each process; no connection and no key is opened before the fork.
 preload_app = True
 # Without it gunicorn opens a socket in the home folder, through which it can be commanded.

@@ -1,6 +1,6 @@
 """The client against the real listener: real TLS, real EST, keys and documents that the product made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -56,18 +56,23 @@ def clock() -> Ahead:
 
 
 @pytest.fixture
-def begin(listener: Listener, tmp_path: Path, clock: Ahead, run_jobs: RunJobs) -> Callable[[str], Agent]:
+def begin(listener: Listener, tmp_path: Path, clock: Ahead, run_jobs: RunJobs) -> Iterator[Callable[[str], Agent]]:
     assert listener.server
     publish(listener, run_jobs)
     path = tmp_path / "keystead-init.dat"
     writing.write(path, Wanted(token=listener.server.pk, limits=Limits()), actor=ALICE)
 
+    begun: list[Agent] = []
+
     def begin(name: str) -> Agent:
         connect = Address(listener.address, listener.port, 0)
         beginning.from_init(Directory(tmp_path / name), path.read_bytes(), name=name, connect=connect)
-        return Agent(tmp_path / name, clock=clock, jitter=middle)
+        begun.append(Agent(tmp_path / name, clock=clock, jitter=middle))
+        return begun[-1]
 
-    return begin
+    yield begin
+    for agent in begun:
+        agent.close()
 
 
 def publish(listener: Listener, run_jobs: RunJobs) -> None:
@@ -114,6 +119,7 @@ def client_72(listener: Listener, clock: Ahead, folder: Path, run_jobs: RunJobs)
     # The flag reaches the listener within a second.
     run(agent, clock, lambda: Client.objects.filter(name="old.example", using_tls=True).exists())
     assert set(agent.state.roots) == {legacy_root.fingerprint}
+    agent.close()
     assert not Client.objects.get(name="old.example").authenticated
 
 

@@ -88,6 +88,7 @@ def test_verify_runs_whole_and_a_wrong_key_brings_no_result(  # HSI-27, HSI-28, 
     # The listener keeps what it hands out for a second.
     wait_for(is_answered, what="an answer", every_s=0.2)
     answer = Answer.objects.get(question=question)
+    agent.close()
     assert answer.failed
     assert "does not lead to a root" in answer.value
 
