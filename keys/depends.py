@@ -7,7 +7,7 @@ is their order of magnitude, so that a confirmation fails when things have reall
 from collections.abc import Iterator
 
 from console.lib import durations
-from keys.witnesses import Consequence, Dependants
+from keys.witnesses import Consequence, Dependants, amount
 
 
 def lines(found: Dependants) -> Iterator[Consequence]:
@@ -34,14 +34,15 @@ def _needing(found: Dependants) -> Consequence:
 
 
 def _deceived(found: Dependants) -> str:
+    who = amount(found.deceived, found.kind)
     if found.deceived == 1:
         return (
-            f"1 {found.kind.removesuffix('s')} holds nothing else that leads on: whoever has the private key can "
-            "deceive it until it has a new init file"
+            f"{who} holds nothing else that leads on: whoever has the private key can deceive it until it has a new "
+            "init file"
         )
     return (
-        f"{found.deceived:,} {found.kind} hold nothing else that leads on: whoever has the private key can deceive "
-        "them until they have a new init file"
+        f"{who} hold nothing else that leads on: whoever has the private key can deceive them until they have a new "
+        "init file"
     )
 
 

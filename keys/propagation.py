@@ -3,6 +3,8 @@
 This server's own keys stand here; the rest joins through `keys.witnesses`.
 """
 
+from collections.abc import Iterable
+
 from console.servers.models import Server
 from keys import witnesses
 from keys.models.root import Root
@@ -19,6 +21,12 @@ def components(server: Server) -> list[Component]:
     if newest is None:
         return []
     return [*own(server, newest), *witnesses.components(newest)]
+
+
+def followed(found: Iterable[Component]) -> tuple[int, int]:
+    """Return how many components follow the newest root, and how many there are."""
+    every = list(found)
+    return sum(one.number for one in every if one.done), sum(one.number for one in every)
 
 
 def own(server: Server, newest: Root) -> list[Component]:

@@ -22,7 +22,7 @@ from keys.errors import ConsequencesChangedError, RevocationRefusedError
 from keys.jobs import REVOKE_ROOT, WHEN_READY
 from keys.models.root import RevocationReason, Root, RootCounter
 from keys.models.subordinate import Subordinate, SubordinateState
-from keys.propagation import components, own
+from keys.propagation import components, followed, own
 from keys.purposes import PURPOSES, Purpose
 from keys.standing import Standing
 from keys.witnesses import Consequence, Dependants
@@ -74,12 +74,11 @@ def early_warning(root: Root, standing: Standing, due_at: datetime) -> str:
     new = standing.replacement(root)
     if new is None or new.activated_at is None or due_at >= new.activated_at + ADVISED_WAIT:
         return ""
-    every = components(standing.server)
-    unfinished = sum(component.number for component in every if not component.done)
+    finished, known = followed(components(standing.server))
     return (
         f"{new.short_name} will be less than a week old. Components that have not moved to it by then need more "
-        f"processing and network traffic after the revocation; {unfinished:,} of the "
-        f"{sum(component.number for component in every):,} known today have not finished."
+        f"processing and network traffic after the revocation; {known - finished:,} of the {known:,} "
+        "known today have not finished."
     )
 
 

@@ -32,7 +32,8 @@ class Consequence:
 class Component:
     """Something that must learn of a change of roots, and how far it is (KEY-57).
 
-    Many of a kind in the same state are one line: `number` says how many it stands for.
+    Many of a kind in the same state are one line: `number` says how many it stands for. One that several lines are
+    about is in the number of the first of them only, so that the sum is how many there are.
     """
 
     name: str
@@ -86,20 +87,41 @@ class Dependants:
         """How many a revocation that is to disturb nobody waits for."""
         return self.disturbed + self.lost
 
+    @property
+    def needing(self) -> str:
+        """The same in words."""
+        return amount(self.number, self.kind)
+
 
 @dataclass(frozen=True)
 class Counted:
     """How many of a kind still needed a root at the last count, `away` of them not heard of lately.
 
     `below`: so many have a key that is certified below it. Nobody is said to need the newest root: it is not revocable.
+    `number` is None for a root that was the newest one until after the last count: nobody knows yet.
     """
 
     kind: str
-    number: int
+    number: int | None
     away: int
     below: int
     at: datetime
     url: str
+
+    @property
+    def needing(self) -> str:
+        """How many need it, in words."""
+        return amount(self.number or 0, self.kind)
+
+    @property
+    def having(self) -> str:
+        """How many have a key below it, in words."""
+        return amount(self.below, self.kind)
+
+
+def amount(number: int, kind: str) -> str:
+    """Return `no clients`, `1 client`, `2,000 clients`; `kind` is the plural."""
+    return f"{number:,} {kind.removesuffix('s') if number == 1 else kind}" if number else f"no {kind}"
 
 
 class Witness(Protocol):

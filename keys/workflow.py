@@ -82,8 +82,7 @@ def _create(standing: Standing) -> Step:
 
 
 def _wait(standing: Standing, now: datetime) -> Step:
-    every = propagation.components(standing.server)
-    finished = sum(component.done for component in every)
+    finished, known = propagation.followed(propagation.components(standing.server))
     newest = standing.newest
     ready = bool(newest and newest.activated_at and now - newest.activated_at >= revocation.ADVISED_WAIT)
     rotating = len([root for root in standing.roots if root.is_active and not root.is_legacy]) > 1
@@ -93,7 +92,7 @@ def _wait(standing: Standing, now: datetime) -> Step:
         "Components that have moved to the new key by then need no extra processing and traffic. If the security of "
         "the old key is in doubt, do not wait: revoke it immediately after generating the new one.",
         ("done" if ready else "open") if rotating else "idle",
-        f"{finished} of {len(every)} known components follow the newest key.",
+        f"{finished:,} of {known:,} known components follow the newest key.",
         _url("keys:propagation"),
         "Open the list",
         advice="Best practice",

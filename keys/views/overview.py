@@ -39,10 +39,12 @@ def propagation_list(request: HttpRequest) -> HttpResponse:
     """Show how far each component is with the newest root (KEY-57)."""
     server = current()
     components = propagation.components(server)
+    finished, known = propagation.followed(components)
     context = {
         "components": components,
         "newest": Standing.read(server).newest,
-        "done": sum(component.done for component in components),
+        "finished": finished,
+        "known": known,
     }
     return render(request, "keys/propagation.html", context)
 

@@ -11,6 +11,7 @@
 | `holding.<fingerprint>` | say that they hold that root of ours |
 | `needed.<fingerprint>`, `needed-away.<fingerprint>` | still need that root, and of these are away |
 | `unaware` | proved their name and do not hold the newest root |
+| `behind` | still need another root than the newest, or neither hold the newest nor have a key below it |
 """
 
 from collections import Counter

@@ -14,15 +14,16 @@ from django.db.models import Case, Count, Max, Q, QuerySet, Value, When
 
 from console.lib import keyset
 from console.lib.keyset import KeysetPage
+from console.servers.current import current
 from console.servers.models import Server
 from keys import readiness
 from keys.models.root import RevocationReason, Root, RootKind, RootState
 from keys.models.statements import CrossCertificate
 from keys.readiness import RESET_MOST, Dependant, Fate, RootFacts, Verdict, World
-from trust.models.clients import Client, ClientState, Protocol, RootSet
+from trust.models.clients import NEVER, Client, ClientState, Protocol, RootSet
 
 IN_USE = (RootState.ACTIVE, RootState.REVOKED)
-NEEDED, AWAY, UNAWARE = "needed.", "needed-away.", "unaware"
+NEEDED, AWAY, UNAWARE, BEHIND = "needed.", "needed-away.", "unaware", "behind"
 """Names of numbers in the count of each minute: of a root (its fingerprint follows), and of the newest one."""
 
 
@@ -114,11 +115,34 @@ def counted(server: Server, now: datetime) -> dict[str, int]:
     if known.newest is None:
         return {}
     found = groups(now)
-    numbers = {UNAWARE: sum(group.number for group in found if _is_unaware(group.clients, known.newest.fingerprint))}
-    for root in Root.objects.numbered(server).exclude(fingerprint=known.newest.fingerprint):
+    newest = known.newest.fingerprint
+    older = list(Root.objects.numbered(server).exclude(fingerprint=newest))
+    unaware = [group for group in found if _is_unaware(group.clients, newest)]
+    behind = [
+        group
+        for group in found
+        if (group in unaware and group.clients.root != newest) or _needs_any(group.clients, known, older, now)
+    ]
+    numbers = {name: sum(group.number for group in part) for name, part in ((UNAWARE, unaware), (BEHIND, behind))}
+    for root in older:
         of_root = needs(found, known, root, RevocationReason.POLICY, now)
         numbers |= {f"{NEEDED}{root.fingerprint}": of_root.number, f"{AWAY}{root.fingerprint}": of_root.away}
     return numbers
+
+
+def unaware(most: int) -> list[UUID]:
+    """Return up to `most` clients that proved their name and do not hold the newest root of their server.
+
+    Two searches of an index: by the sets of roots that lack it, and those that enrolled and have not registered yet.
+    """
+    newest = Root.objects.numbered(current()).first()
+    if newest is None:
+        return []
+    sets = [pk for pk, held in _sets(None).items() if newest.fingerprint not in held]
+    told = Q(holding__in=sets)
+    silent = Q(root__in=Root.objects.numbered(current()), using_tls__in=[True, False], last_seen=NEVER, holding=None)
+    there = Client.objects.filter(authenticated=True, state=ClientState.ACTIVE, protocol=Protocol.P315).order_by()
+    return [pk for part in (told, silent) for pk in there.filter(part).values_list("pk", flat=True)[:most]][:most]
 
 
 def dependant(client: Client, fingerprints: Mapping[UUID, str | None]) -> Dependant:
@@ -192,6 +216,11 @@ def _facts(root: Root) -> RootFacts:
 
 def _is_unaware(client: Dependant, newest: str) -> bool:
     return client.authenticated and (client.held is None or newest not in client.held)
+
+
+def _needs_any(client: Dependant, known: World, older: list[Root], now: datetime) -> bool:
+    verdicts = (readiness.verdict(client, known, str(root.fingerprint), RevocationReason.POLICY, now) for root in older)
+    return any(readiness.waited_for(client, verdict) for verdict in verdicts)
 
 
 def _when(**condition: datetime) -> Case:

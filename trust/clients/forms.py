@@ -12,14 +12,20 @@ from console.lib.search import NUL, UNKNOWN
 from console.lib.typedname import TypedNameForm
 from keys.models.root import Root, RootKind, RootState
 from trust.clients.consequences import came_by
-from trust.clients.listing import PENDING, PLAIN, REGISTERED, TLS, Wanted
+from trust.clients.listing import PENDING, PLAIN, REGISTERED, TLS, UNAWARE, Wanted
 from trust.models.clients import PendingEnrolment, Protocol
 
 NEITHER = "none"  # sent with every form: without it, no box ticked would look like no form at all
 LONGEST_REASON = 200
 HOURS = (1, 24, 72, 168)
 ANY_KEY = "any"
-MARKS = (("", "Any"), ("unproven", "Unauthenticated"), (PENDING, "Waits to re-enrol"), ("revoked", "Revoked"))
+MARKS = (
+    ("", "Any"),
+    ("unproven", "Unauthenticated"),
+    (PENDING, "Waits to re-enrol"),
+    (UNAWARE, "Does not hold the newest root"),
+    ("revoked", "Revoked"),
+)
 
 
 class RegisteredField(forms.MultipleChoiceField):

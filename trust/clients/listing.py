@@ -13,11 +13,12 @@ from django.db.models import QuerySet
 
 from console.lib import keyset
 from console.lib.keyset import KeysetPage
+from trust.clients import dependence
 from trust.models.clients import MARKS, NEVER, Client, PendingEnrolment, Protocol
 
 TLS, PLAIN = "tls", "plain"
 REGISTERED = ((TLS, "Registered using TLS"), (PLAIN, "Registered unencrypted"))
-PENDING = "pending"
+PENDING, UNAWARE = "pending", "unaware"
 SORTS = ("-last_seen", "last_seen", "name", "-name", "certificate_until", "-certificate_until")
 BY_NAME = ("name", "-name")
 BY_CERTIFICATE = ("certificate_until", "-certificate_until")
@@ -26,6 +27,7 @@ MOST_FOUND = 1_000
 MANY_NAMES = "More than 1,000 names begin like this: they are listed by name."
 MANY_ADDRESSES = "More than 1,000 addresses begin like this, and 1,000 of them are shown. Type more of the address."
 MANY_WAIT = "More than 1,000 keys wait for a certificate. The clients of the newest 1,000 are shown."
+MANY_UNAWARE = "More than 1,000 clients do not hold the newest root key, and 1,000 of them are shown."
 WITHOUT_CERTIFICATE = "Clients without a certificate are left out of this order."
 
 
@@ -117,6 +119,9 @@ def _few(wanted: Wanted) -> tuple[set[UUID] | None, str]:
     if wanted.mark == PENDING:
         rows = PendingEnrolment.objects.order_by("-pk").values_list("client", flat=True)[: MOST_FOUND + 1]
         return set(rows[:MOST_FOUND]), MANY_WAIT if len(rows) > MOST_FOUND else ""
+    if wanted.mark == UNAWARE:
+        found = dependence.unaware(MOST_FOUND + 1)
+        return set(found[:MOST_FOUND]), MANY_UNAWARE if len(found) > MOST_FOUND else ""
     if not wanted.q:
         return None, ""
     names, addresses = (_beginning(column, wanted.q) for column in ("name", "address"))

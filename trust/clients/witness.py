@@ -10,10 +10,11 @@ from console import links
 from console.lib import clock
 from keys.models.root import RevocationReason, Root, RootState
 from keys.readiness import Fate, World
-from keys.witnesses import Component, Consequence, Counted, Dependants, Named
+from keys.witnesses import Component, Consequence, Counted, Dependants, Named, amount
 from settings_store import values
-from trust.clients import counting, dependence
-from trust.clients.dependence import AWAY, NEEDED, UNAWARE
+from trust.clients import counting, dependence, listing
+from trust.clients.counting import Numbers
+from trust.clients.dependence import AWAY, BEHIND, NEEDED, UNAWARE
 from trust.models.clients import NEVER, Client
 
 FIRST = 5
@@ -32,21 +33,25 @@ class ClientWitness:
         """Yield how many clients are how far, in a few lines."""
         numbers = counting.last()
         if below := numbers.of(f"{counting.ROOT}{root.fingerprint}"):
-            yield Component(f"Clients of {root.short_name}", KIND, done=True, state=_clients(below), number=below)
+            yield Component(f"Clients of {root.short_name}", KIND, done=True, state=amount(below, KIND), number=below)
+        told = 0
         for old in Root.objects.numbered(root.server).exclude(pk=root.pk):
-            if number := numbers.of(f"{NEEDED}{old.fingerprint}"):
+            name, number = f"Clients that still need {old.short_name}", _needing(numbers, old)
+            if number is None:
+                yield Component(name, KIND, done=False, state="being counted, within a minute", number=0, url=_url(old))
+            elif number:
                 away = numbers.of(f"{AWAY}{old.fingerprint}")
-                state = _clients(number) + (f", {away:,} of them not heard of for 6 hours" if away else "")
-                name = f"Clients that still need {old.short_name}"
+                state = amount(number, KIND) + (f", {away:,} of them not heard of for 6 hours" if away else "")
                 yield Component(name, KIND, done=False, state=state, number=number, url=_url(old))
+                told += number
         if number := numbers.of(UNAWARE):
-            name = f"Clients that do not hold {root.short_name} yet"
-            yield Component(name, KIND, done=False, state=_clients(number), number=number)
+            name, rest = f"Clients that do not hold {root.short_name} yet", max(0, numbers.of(BEHIND) - told)
+            yield Component(name, KIND, done=False, state=amount(number, KIND), number=rest, url=_unaware())
         for gone in Root.objects.filter(server=root.server, state=RootState.REVOKED):
             if number := numbers.of(f"{counting.HOLDING}{gone.fingerprint}"):
                 name = f"Clients that still hold {gone.short_name}, which is revoked"
-                state = f"{_clients(number)}: they have not got the order to forget it"
-                yield Component(name, KIND, done=False, state=state, number=number)
+                state = f"{amount(number, KIND)}: not reached yet by the order to forget it"
+                yield Component(name, KIND, done=False, state=state, number=0)
 
     def dependants(self, root: Root) -> Dependants | None:
         """Return who needs `root` now, with the first of them by name."""
@@ -86,7 +91,7 @@ class ClientWitness:
         return {
             root.pk: Counted(
                 KIND,
-                number=numbers.of(f"{NEEDED}{root.fingerprint}"),
+                number=_needing(numbers, root),
                 away=numbers.of(f"{AWAY}{root.fingerprint}"),
                 below=numbers.of(f"{counting.ROOT}{root.fingerprint}"),
                 at=numbers.counted_at,
@@ -119,12 +124,22 @@ def _first(known: World, root: Root, reason: str, fate: Fate | None, now: dateti
     return named(page.rows, known, root, reason, now)
 
 
-def _clients(number: int) -> str:
-    return f"{number:,} client" if number == 1 else f"{number:,} clients"
+def _needing(numbers: Numbers, root: Root) -> int | None:
+    """Return how many clients needed a root; None while there are clients and it was the newest at the last count."""
+    return numbers.values.get(f"{NEEDED}{root.fingerprint}", None if numbers.of("clients") else 0)
 
 
 def _url(root: Root) -> str:
+    return _page("trust:dependants", root.pk)
+
+
+def _unaware() -> str:
+    url = _page("trust:clients")
+    return f"{url}?mark={listing.UNAWARE}" if url else ""
+
+
+def _page(view: str, *args: object) -> str:
     try:
-        return reverse("trust:dependants", args=[root.pk])
+        return reverse(view, args=args)
     except NoReverseMatch:
         return ""

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from console.lib import clock
 from console.servers.models import Server
-from keys import readiness, revocation, tiles, witnesses
+from keys import propagation, readiness, revocation, tiles, witnesses
 from keys.models.root import RevocationReason, Root
 from keys.readiness import Fate
 from keys.standing import Standing
@@ -108,7 +108,35 @@ def test_tiles_and_propagation_show_the_last_count(server: Server, three: list[R
     rows.revoke(old)
     counting.count(server)
     after = {one.name: one.state for one in witnesses.components(new)}
-    assert "have not got the order" in after["Clients that still hold Root 0, which is revoked"]
+    assert "not reached yet by the order" in after["Clients that still hold Root 0, which is revoked"]
+
+
+def test_nobody_is_said_not_to_need_a_root_before_that_was_counted(  # KEY-57, HSI-25
+    server: Server, admin_client: Browser
+) -> None:
+    old = rows.root(server, 0)
+    rows.client(server, "pc-1", root=old, holding=rows.holding(old))
+    rows.client(server, "pc-2", root=old, holding=rows.holding(old), certificate_until=clock.now() - HOUR)
+    counting.count(server)
+    new = rows.root(server, 1)
+    rows.cross(old, new)
+    page = admin_client.get(reverse("keys:current-server")).content.decode()
+    assert "clients, being counted" in page
+    assert "none needs" not in page
+    assert {one.name: one.state for one in witnesses.components(new)} == {
+        "Clients that still need Root 0": "being counted, within a minute"
+    }
+    rows.client(server, "pc-3", root=new, holding=rows.holding(new))
+    rows.client(server, "pc-4", root=new, last_seen=NEVER)
+    counting.count(server)
+    page = admin_client.get(reverse("keys:current-server")).content.decode()
+    assert ">1 client</a> still needs Root 0." in page
+    components = {one.name: one for one in witnesses.components(new)}
+    assert propagation.followed(components.values()) == (2, 4)  # pc-4 has moved, and has not said yet what it holds
+    unaware = components["Clients that do not hold Root 1 yet"]
+    assert unaware.state == "3 clients"
+    shown = admin_client.get(unaware.url).content.decode()
+    assert [name for name in ("pc-1", "pc-2", "pc-3", "pc-4") if name in shown] == ["pc-1", "pc-2", "pc-4"]
 
 
 def test_the_page_names_them_with_the_reason(server: Server, three: list[Root], admin_client: Browser) -> None:

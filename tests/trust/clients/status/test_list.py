@@ -107,6 +107,7 @@ def test_the_column_follows_the_last_registration(
         ({"mark": "revoked"}, ["tls-old"]),
         ({"mark": "pending"}, ["tls-new"]),
         ({"mark": "pending", "q": "plain"}, []),
+        ({"mark": "unaware"}, []),
         ({"root": "old"}, ["tls-old"]),
         ({"root": "old", "registered": ["none", "plain"]}, []),
         ({"q": "TLS"}, ["tls-new", "tls-new", "tls-old"]),
