@@ -1,8 +1,6 @@
 """The password of pki.db: set, changed, deleted, wrong; killed at every step; under load (SET-26 to SET-29, 45, 46)."""
 
-import os
 import secrets
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +33,7 @@ from keys.signing import is_valid, sign, spki_of
 from settings_store import store as rows
 from settings_store.catalogue import Scope, ValueType
 from settings_store.models import FormerValue, Setting
+from tests.fixtures.killing import lives
 
 ADMIN = Actor(ActorKind.USER, "ada", "1")
 KEYS = 8
@@ -71,6 +70,11 @@ def enter(password: str) -> None:
 
 def delete() -> None:
     rows.delete([f"Local:{PASSWORD_SETTING}"], actor=ADMIN)
+
+
+def bring_about() -> None:
+    """Do the job's work."""
+    pkidb_password.bring_about(actor=ADMIN, progress=lambda *_: None)
 
 
 def opens(settings: Settings, password: str) -> bool:
@@ -180,7 +184,7 @@ def test_a_lost_password(key_ids: list[bytes], run_jobs: RunJobs) -> None:
     Setting.objects.all().delete()
     keystore._slot_keys.clear()
     with pytest.raises(pkidb_password.WrongPasswordError) as caught:
-        pkidb_password.bring_about(actor=ADMIN, progress=lambda *_: None)
+        bring_about()
     assert "Without PKIDatabasePassword" in caught.value.message
 
 
@@ -208,7 +212,7 @@ def test_the_setting_changes_in_the_middle(
     run_jobs()
     enter("two")
     with stopping_after(steps), pytest.raises(Stopped) if steps < 6 else no_error():
-        pkidb_password.bring_about(actor=ADMIN, progress=lambda *_: None)
+        bring_about()
     assert_signs(key_ids, spkis)
     delete() if then is None else enter(then)
     assert_signs(key_ids, spkis)
@@ -301,46 +305,6 @@ CHANGING = (
 )
 
 
-def kill_at(event: int) -> None:
-    """Have this process killed at the n-th event: events are the begin and end of each call in CHANGING."""
-    seen = 0
-
-    def count() -> None:
-        nonlocal seen
-        seen += 1
-        if seen == event:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def wrapped(real: Callable[..., object]) -> Callable[..., object]:
-        def call(*args: object, **kwargs: object) -> object:
-            count()
-            result = real(*args, **kwargs)
-            count()
-            return result
-
-        return call
-
-    for owner, name in CHANGING:
-        setattr(owner, name, wrapped(getattr(owner, name)))
-
-
-def change_in_a_process_killed_at(event: int) -> bool:
-    """Run the job's work in a child; tell whether it lived to the end."""
-    connections.close_all()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            kill_at(event)
-            pkidb_password.bring_about(actor=ADMIN, progress=lambda *_: None)
-            status = 0
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
-    assert status == 0 or os.WIFSIGNALED(status), "the child failed instead of being killed"
-    return status == 0
-
-
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("change", [pytest.param("set", marks=ONE), "change", pytest.param("delete", marks=ONE)])
@@ -350,23 +314,23 @@ def test_killed_at_every_step(key_ids: list[bytes], settings: Settings, change: 
     here = "start"
     if change != "set":
         enter(here)
-        pkidb_password.bring_about(actor=ADMIN, progress=lambda *_: None)
+        bring_about()
     for event in range(1, 200):
         target = f"password {event}"
         if change == "set" and event > 1:
             delete()
-            pkidb_password.bring_about(actor=ADMIN, progress=lambda *_: None)
+            bring_about()
         if change == "delete":
             if event > 1:
                 enter(here)
-                pkidb_password.bring_about(actor=ADMIN, progress=lambda *_: None)
+                bring_about()
             delete()
         else:
             enter(target)
-        finished = change_in_a_process_killed_at(event)
+        finished = lives(bring_about, CHANGING, event)
         keystore._slot_keys.clear()
         assert_signs(key_ids, spkis)
-        pkidb_password.bring_about(actor=ADMIN, progress=lambda *_: None)
+        bring_about()
         keystore._slot_keys.clear()
         assert_signs(key_ids, spkis)
         assert opens(settings, target) == (change != "delete")
@@ -399,7 +363,7 @@ def test_signing_goes_on_under_load(key_ids: list[bytes]) -> None:
         thread.start()
     for change in [*(f"password {n}" for n in range(6)), None]:
         delete() if change is None else enter(change)
-        pkidb_password.bring_about(actor=ADMIN, progress=lambda *_: None)
+        bring_about()
     stop.set()
     for thread in threads:
         thread.join()

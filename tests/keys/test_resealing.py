@@ -2,8 +2,6 @@
 
 import os
 import secrets
-import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connections, models, transaction
+from django.db import models, transaction
 from pytest_django import Settings
 
 from console.activity.models import Entry
@@ -31,6 +29,7 @@ from keys.models.backup import Backup
 from settings_store import store, values
 from settings_store.catalogue import Scope, ValueType
 from settings_store.opening import reveal
+from tests.fixtures.killing import lives
 from tests.keys.conftest import ALICE
 from trust.models.initfiles import InitFile
 
@@ -153,29 +152,6 @@ STEPS: tuple[tuple[Any, str], ...] = (
 )
 
 
-def kill_at(event: int) -> None:
-    """Have this process killed at the n-th begin or end of one of STEPS."""
-    seen = 0
-
-    def count() -> None:
-        nonlocal seen
-        seen += 1
-        if seen == event:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def wrapped(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            count()
-            result = real(*args, **kwargs)
-            count()
-            return result
-
-        return call
-
-    for owner, name in STEPS:
-        setattr(owner, name, wrapped(getattr(owner, name)))
-
-
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_killed_at_every_step(key_id: bytes, settings: Settings) -> None:
@@ -183,20 +159,9 @@ def test_killed_at_every_step(key_id: bytes, settings: Settings) -> None:
     for event in range(1, 200):
         before = settings.SEALING_KEY_FILE.read_bytes()
         restart()
-        connections.close_all()
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                kill_at(event)
-                resealing.rotate(actor=Actor.system("sealing"))
-                status = 0
-            finally:
-                os._exit(status)
-        _, status = os.waitpid(child, 0)
-        assert status == 0 or os.WIFSIGNALED(status), "the child failed instead of being killed"
+        finished = lives(lambda: resealing.rotate(actor=Actor.system("sealing")), STEPS, event)
         restart()
-        if status == 0:
+        if finished:
             assert event > 20, "nearly nothing was counted"
             assert_all_opens(key_id)
             return

@@ -12,8 +12,11 @@ import pytest
 from hsm.device import opening
 from hsm.device.base import Device, Pin
 from hsm.device.envelopes import SealingOpener
+from hsm.device.gatewaycalls import close_links
 from hsm.device.local import LocalStore
+from hsm.device.objects import ObjectDevice
 from hsm.device.opening import open_token
+from tests.fixtures.certificates import Authority, Issued
 from tests.fixtures.gateway import Gateways
 from tests.hsm.device.sites import Site
 from tests.hsm.device.tokens import SOFTHSM, TokenFarm
@@ -30,6 +33,25 @@ def fresh_hosts() -> Iterator[None]:
     opening.close_all()
     yield
     opening.close_all()
+
+
+@pytest.fixture
+def no_links() -> Iterator[None]:
+    """Begin without a kept connection to a gateway; leave none."""
+    close_links()
+    yield
+    close_links()
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority("Test CA")
+
+
+@pytest.fixture(scope="module")
+def leaf(authority: Authority) -> Issued:
+    """Issue the certificate of a peer on this machine."""
+    return authority.issue("gateway", ["127.0.0.1", "localhost"])
 
 
 @contextmanager
@@ -109,3 +131,10 @@ def device(request: pytest.FixtureRequest, shared_farm: TokenFarm) -> Iterator[D
         environment=shared_farm.environment,
     ) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def objects(device: object) -> ObjectDevice:
+    """Give the device by its other port."""
+    assert isinstance(device, ObjectDevice)
+    return device

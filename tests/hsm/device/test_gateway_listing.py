@@ -1,20 +1,20 @@
 """Listings page by page, from a peer that tells them rightly or wrongly."""
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from hsm.device import gatewaywire as wire
-from hsm.device.base import KeyAttributes, KeySpec, Pin
+from hsm.device.base import KeyAttributes, KeySpec
 from hsm.device.errors import DeviceError
-from hsm.device.gateway import GatewayDevice
-from hsm.device.gatewaycalls import GatewayAddress, close_links
 from hsm.device.listing import make_listing
 from hsm.device.objects import KeyFamily, Listing, ObjectRecord, Operation, Unmatched
 from tests.fixtures.certificates import Authority, Issued
-from tests.hsm.device.fakepeer import Exchange, FakePeer, fake_peer
-from tests.hsm.device.test_gateway_faults import TOKEN
+from tests.hsm.device.fakepeer import Exchange, fake_peer
+from tests.hsm.device.peercalls import TOKEN, device_of
+
+pytestmark = pytest.mark.usefixtures("no_links")
 
 PAGE = 4
 INFO = wire.token_info(TOKEN)
@@ -67,26 +67,6 @@ class Pages:
         if self.change is not None:
             self.change(fields)
         return wire.ListAnswer(**fields)  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    return Authority("Test CA")
-
-
-@pytest.fixture(scope="module")
-def leaf(authority: Authority) -> Issued:
-    return authority.issue("gateway", ["127.0.0.1"])
-
-
-@pytest.fixture(autouse=True)
-def _no_connections() -> Iterator[None]:
-    yield
-    close_links()
-
-
-def device_of(peer: FakePeer, authority: Authority) -> GatewayDevice:
-    return GatewayDevice(GatewayAddress("127.0.0.1", peer.port, 1, authority.pem), Pin("13572468"), "1")
 
 
 @pytest.mark.parametrize("count", [0, 1, PAGE, 3 * PAGE + 1])
