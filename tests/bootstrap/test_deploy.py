@@ -35,10 +35,8 @@ def _read_by_the_code() -> str:
 
 
 def test_there_is_a_unit_for_each_process() -> None:
-    units = [
-        f"keystead-{name}.service" for name in ("beat", "hmg", "listener", "listener-plain", "setup", "web", "worker")
-    ]
-    assert sorted(units) == UNITS
+    names = ("agent", "beat", "hmg", "listener", "listener-plain", "setup", "web", "worker")
+    assert sorted(f"keystead-{name}.service" for name in names) == UNITS
 
 
 @pytest.mark.parametrize("name", ["keystead.env", *UNITS])
@@ -60,6 +58,7 @@ def test_every_unit_is_hardened_and_runs_as_nobody_special(name: str) -> None:
 def test_each_process_gets_the_secrets_it_needs_and_no_other() -> None:
     given = {name: {value.partition(":")[0] for value in Unit(name).values_of("LoadCredential")} for name in UNITS}
     assert given == {
+        "keystead-agent.service": {"init-file"},
         "keystead-beat.service": {"broker-url"},
         "keystead-hmg.service": set(),  # a PIN comes with each request, and stays in memory
         "keystead-listener.service": {"database-url", "listener-key"},  # no broker, and nothing that signs sessions
