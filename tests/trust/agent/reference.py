@@ -37,6 +37,7 @@ SECRET = "a-secret-that-shows-nowhere"
 START = datetime(2026, 11, 22, 8, tzinfo=UTC)
 # SEQUENCE { SEQUENCE { id-ecPublicKey, SET { secp256r1 } }, ecdsa-with-SHA256 }
 CSRATTRS = bytes.fromhex("3021301506072a8648ce3d0201310a06082a8648ce3d03010706082a8648ce3d040302")
+ENROLMENTS = ("simpleenroll", "simplereenroll")
 PROOF = x509.ObjectIdentifier(proof.ATTRIBUTE)
 
 
@@ -317,6 +318,20 @@ def run(agent: Agent, clock: Clock, until: Callable[[], bool], *, steps: int = 4
         if until():
             return
     raise AssertionError("It never came to that.")
+
+
+def again(agent: Agent, clock: Clock, wire: Wire) -> Agent:
+    """Return the client as it is after a restart."""
+    return Agent(agent.folder, clock=clock, transport=wire, jitter=middle)
+
+
+def enrolments(server: Server) -> list[str]:
+    return [path.rsplit("/", 1)[-1] for path in server.asked if path.endswith(ENROLMENTS)]
+
+
+def root_of(agent: Agent) -> str:
+    assert agent.state.identity
+    return agent.state.identity.root
 
 
 def log_of(folder: Path, name: str = "pki.log") -> str:
