@@ -272,6 +272,14 @@ def _console() -> Iterator[Entry]:
         meanings=((0, "a second factor is a choice"), (1, "a second factor is a duty")),
     )  # fmt: skip
     yield Entry(
+        "client_certificate_history_days", Scope.GLOBAL, ValueType.NUMERIC, Group.CONSOLE, pre_set=True,
+        default=400, high=DAYS_AT_MOST, unit="days",
+        help="How long after its end the certificate of a client stays on its page. Then it is deleted, but not the "
+        "last one of a client. The activity log keeps what proves that it was issued: the Merkle root of its batch.",
+        rule="A value from 1 to 29 counts as 30.",
+        meanings=((0, "no certificate is ever deleted"),),
+    )  # fmt: skip
+    yield Entry(
         "allow_tls13", Scope.GLOBAL, ValueType.NUMERIC, Group.TLS, pre_set=True, default=1, high=1,
         help="Whether the platform listener and the HSM gateway offer TLS 1.3 beside TLS 1.2.",
         meanings=((0, "TLS 1.2 only"), (1, "TLS 1.2 and 1.3")),

@@ -23,6 +23,9 @@ class Action(StrEnum):
     CLIENTS_FORGOTTEN = "trust.clients.forgotten"
     # Batches of certificates
     BATCH_CLOSED = "trust.batch.closed"
+    # Retention
+    CERTIFICATES_DELETED = "trust.certificates.deleted"
+    DOCUMENTS_DELETED = "trust.documents.deleted"
     # Acts on one client
     PUBLIC_KEY_RESET_REQUESTED = "trust.client.public-key-reset-requested"
     PUBLIC_KEY_RESET = "trust.client.public-key-reset"
@@ -56,6 +59,8 @@ LABELS: dict[str, str] = {
     Action.CLIENTS_DOWNLOADED: "Export of clients downloaded",
     Action.CLIENTS_FORGOTTEN: "Unproven clients forgotten",
     Action.BATCH_CLOSED: "Client certificates issued",
+    Action.CERTIFICATES_DELETED: "Ended client certificates deleted",
+    Action.DOCUMENTS_DELETED: "Superseded documents for clients deleted",
     Action.PUBLIC_KEY_RESET_REQUESTED: "Reset of a client's public key requested",
     Action.PUBLIC_KEY_RESET: "Client told to reset its public key",
     Action.QUESTION_ASKED: "Question to clients",

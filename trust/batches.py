@@ -4,8 +4,11 @@ A million entries a week would drown what people do; a Merkle root over the cert
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import TypeVar
 
 from django.db import transaction
 
@@ -18,10 +21,16 @@ from console.servers.models import Server
 from trust import merkle
 from trust.actions import Action
 from trust.models.certificates import Batch, Certificate
+from trust.ranges import Ranges
 
 MOST = 5_000  # certificates in a batch: one short transaction
 CHUNK = 500
 UNBATCHED_FOR = timedelta(seconds=60)
+MOST_NAMED = 10
+KIND = "certificate-batch"
+NUMBERS = "batch numbers"
+"""Where the entry about deleted batches says which, as `trust.ranges` writes them."""
+Row = TypeVar("Row")
 
 
 def close_all(server: Server, *, actor: Actor) -> tuple[int, int]:
@@ -59,23 +68,71 @@ def close(server: Server, *, actor: Actor) -> Batch | None:
 
 
 def findings() -> Iterator[str]:
-    """Yield what is wrong with the batches of all servers, for Verify: rows, batches and entries must agree."""
-    entries = dict(Entry.objects.filter(action=Action.BATCH_CLOSED).values_list("subject_id", "details"))
-    for batch in Batch.objects.order_by("id").iterator():
-        yield from _of_batch(batch, entries.pop(str(batch.pk), None))
-    for gone in list(entries)[:10]:
-        yield f"Batch {gone} of client certificates is in the log, but its row was removed."
+    """Yield what is wrong with the batches of all servers, for Verify: rows, batches and entries must agree.
+
+    However many there are, a chunk of them is in memory. A batch whose certificates ended long ago may be gone, if an
+    entry says that it was deleted (`trust.retention`).
+    """
+    deleted = _deleted()
+    yield from _first(_of_entries(deleted))
+    yield from _of_batches()
     yield from _without_batch()
 
 
-def _of_batch(batch: Batch, details: str | None) -> Iterator[str]:
-    if details is None:
-        yield f"{batch} has no entry in the log: the batch was not made by the console."
-    elif json.loads(details) != _details(batch):
-        yield f"{batch} does not say what its entry in the log says: its row was changed."
-    ders = Certificate.objects.filter(batch=batch).order_by("id").values_list("der", flat=True)
-    if merkle.root(bytes(der) for der in ders.iterator()) != (batch.merkle_root, batch.count):
-        yield f"{batch}: its certificates are not those that were issued. Some were changed, added or removed."
+def _deleted() -> Ranges:
+    entries = Entry.objects.filter(action=Action.CERTIFICATES_DELETED).values_list("details", flat=True)
+    parsed = (Ranges.parse(json.loads(details)[NUMBERS]) for details in entries.iterator(CHUNK))
+    return Ranges.joined(pair for ranges in parsed for pair in ranges.pairs)
+
+
+def _of_entries(deleted: Ranges) -> Iterator[str]:
+    entries = Entry.objects.filter(action=Action.BATCH_CLOSED).order_by("seq").values_list("subject_id", "details")
+    for chunk in _chunks(entries.iterator(CHUNK)):
+        batches = Batch.objects.in_bulk([int(number) for number, _ in chunk])
+        for number, details in chunk:
+            batch = batches.get(int(number))
+            if batch is None:
+                if int(number) not in deleted:
+                    yield f"Batch {number} of client certificates is in the log, but its row was removed."
+            elif int(number) in deleted:
+                yield f"{batch} was deleted, says the log, and is there again: its row was not made by the console."
+            elif json.loads(details) != _details(batch):
+                yield f"{batch} does not say what its entry in the log says: its row was changed."
+
+
+def _of_batches() -> Iterator[str]:
+    for chunk in _chunks(Batch.objects.order_by("id").iterator(CHUNK)):
+        named = Entry.objects.filter(
+            action=Action.BATCH_CLOSED, subject_kind=KIND, subject_id__in=[str(batch.pk) for batch in chunk]
+        )
+        in_log = set(named.values_list("subject_id", flat=True))
+        whole = intact(chunk)
+        for batch in chunk:
+            if str(batch.pk) not in in_log:
+                yield f"{batch} has no entry in the log: the batch was not made by the console."
+            if batch.pk not in whole:
+                yield f"{batch}: its certificates are not those that were issued. Some were changed, added or removed."
+
+
+def intact(some: Sequence[Batch]) -> set[int]:
+    """Return the ids of those batches whose certificates are the ones that were issued."""
+    ders = Certificate.objects.filter(batch__in=[batch.pk for batch in some]).order_by("batch_id", "id")
+    rows = ders.values_list("batch_id", "der").iterator(CHUNK)
+    found = {number: merkle.root(bytes(der) for _, der in part) for number, part in groupby(rows, itemgetter(0))}
+    nothing = merkle.root(())
+    return {batch.pk for batch in some if found.get(batch.pk, nothing) == (batch.merkle_root, batch.count)}
+
+
+def _first(sentences: Iterator[str]) -> Iterator[str]:
+    """Yield the first MOST_NAMED, and how many more there are: one fault may concern every batch."""
+    yield from islice(sentences, MOST_NAMED)
+    if more := sum(1 for _ in sentences):
+        yield f"The same is so for {more:,} more batches of client certificates."
+
+
+def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while chunk := list(islice(rows, CHUNK)):
+        yield chunk
 
 
 def _without_batch() -> Iterator[str]:
@@ -89,7 +146,7 @@ def _without_batch() -> Iterator[str]:
 
 
 def _subject(batch: Batch) -> Subject:
-    return Subject("certificate-batch", str(batch.pk), str(batch))
+    return Subject(KIND, str(batch.pk), str(batch))
 
 
 def _details(batch: Batch) -> dict[str, str | int]:

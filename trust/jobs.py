@@ -61,6 +61,20 @@ FORGET = register_periodic(
     every_s=3600,
 )
 
+TIDY = register_periodic(
+    JobKind(
+        name="trust.tidy",
+        label="Delete ended client certificates and superseded documents",
+        task="trust.tidy",
+        # Once a day, and many the first time after the setting was lowered: what is left is done the next day.
+        time_limit_s=600,
+        lease_s=660,
+        on_lost=OnLost.RETRY,
+        housekeeping=True,
+    ),
+    every_s=86_400,
+)
+
 # Infrastructure configuration files
 MAKE_INIT_FILE = register(
     JobKind(

@@ -4,7 +4,7 @@ from console.activity import annexes
 from console.jobs.running import Run, job_task
 from console.lib import clock
 from console.servers.current import current
-from trust import batches, jobs
+from trust import batches, jobs, retention
 from trust.clients import counting, crls, exporting, forgetting
 from trust.infrastructure import credentials, files, making
 from trust.publishing import ordering, publishing, rounds
@@ -65,6 +65,15 @@ def forget(_run: Run) -> str:
     return (
         f"Forgotten: {names:,} names that proved nothing, {waited:,} keys that wait no longer, {answers:,} old answers."
     )
+
+
+@job_task(jobs.TIDY)
+def tidy(_run: Run) -> str:
+    """Delete what ended long ago, as far as nothing stands on it."""
+    now = clock.now()
+    gone, certificates = retention.delete_certificates(current(), now)
+    documents = retention.delete_documents(current(), now)
+    return f"Deleted: {certificates:,} certificates in {gone:,} batches, {documents:,} documents."
 
 
 @job_task(jobs.MAKE_INIT_FILE)

@@ -38,6 +38,7 @@ ROWS = [
     ("PKIClientTLSKeyRenewalWindowHours", "Global", "Numeric", True, 4, 1, None),
     ("max_console_idle_seconds", "Global", "Numeric", True, 900, 60, 86400),
     ("require_mfa_for_administrators_flag", "Global", "Numeric", True, 0, 0, 1),
+    ("client_certificate_history_days", "Global", "Numeric", True, 400, 0, 36500),
     ("allow_tls13", "Global", "Numeric", True, 1, 0, 1),
 ]
 

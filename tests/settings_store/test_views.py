@@ -47,7 +47,7 @@ def test_a_fresh_install_shows_the_pre_set_settings(admin_client: Client) -> Non
     assert "<h1>Advanced Settings</h1>" in page
     assert "Add Setting" in page
     assert "Delete Selected Settings" in page
-    assert len(names(page)) == 23
+    assert len(names(page)) == 24
     assert "require_client_tls_315_flag" in page
 
 
