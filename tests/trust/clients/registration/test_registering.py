@@ -18,7 +18,7 @@ from tests.trust import rows
 from tests.trust.clients.registration.conftest import DAY, Machine, at, certify, forget
 from trust.clients import counting, handing_out, registration, registration_standing
 from trust.clients.changes import MOST_OF_ROW
-from trust.clients.sightings import HIGHEST_COUNTER, WRITE_EVERY, Sightings
+from trust.clients.sightings import HIGHEST_COUNTER, WRITE_EVERY, Sighting, Sightings, write
 from trust.models.clients import NEVER, Client, ClientState, RegistrationChange, RootSet
 from trust.models.documents import EVERYONE, DocumentKind, SignedDocument
 from trust.models.questions import Question
@@ -73,6 +73,16 @@ def test_last_seen_is_written_after_five_minutes(
     assert seen.flush() == 1
     enrolled.refresh_from_db()
     assert (enrolled.last_seen, enrolled.counter) == (later, 3)
+
+
+def test_a_batch_leaves_alone_what_says_something_later(server: Server) -> None:
+    now = clock.now()
+    late, early, known = (
+        rows.client(server, name, counter=counter, last_seen=now) for name, counter in (("a", 0), ("b", 4), ("c", 9))
+    )
+    write(Sighting(client.pk, 5, now + timedelta(minutes=6)) for client in (known, early, late))
+    stored = {row.name: (row.counter, row.last_seen > now) for row in Client.objects.all()}
+    assert stored == {"a": (5, True), "b": (5, True), "c": (9, False)}
 
 
 @pytest.mark.parametrize(
