@@ -15,7 +15,7 @@ from settings_store import store
 from tests.browser.routes import Values
 from tests.trust import rows
 from trust.clients import counting
-from trust.clients.exporting import request as export
+from trust.clients.exporting import EXPORT
 from trust.clients.listing import Wanted
 from trust.infrastructure import files
 from trust.infrastructure.credentials import Limits
@@ -45,7 +45,7 @@ def add_clients(server: Server, old: Root, new: Root, admin: User, run_jobs: Cal
         Adoption.objects.create(server=server, day=(now - days * DAY).date(), using_tls=tls, unencrypted=66 - tls)
     counting.count(server)
     run_jobs()
-    export(Wanted(q="dsk"), actor=admin.actor)
+    EXPORT.request(Wanted(q="dsk"), actor=admin.actor)
     run_jobs()
     for client in Client.objects.filter(authenticated=True)[:3]:
         Answer.objects.create(question=question, client=client, at=now, value="7.7.3.8213")
