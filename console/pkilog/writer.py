@@ -3,8 +3,8 @@
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import threading
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -42,10 +42,7 @@ def write(
     """
     line = Line(clock.now(), level, component, event, str(subject), str(result)).text()
     try:
-        with _locked(folder()):
-            path = folder() / log
-            _rotate(path)
-            _append(path, line.encode("ascii") + b"\n")
+        _appenders[log].append(folder() / log, line.encode("ascii") + b"\n")
     except OSError as error:
         logger.warning("The PKI log cannot be written: %s", error.strerror)
 
@@ -55,39 +52,77 @@ def folder() -> Path:
     return Path(settings.LOG_DIR)
 
 
-@contextmanager
-def _locked(where: Path) -> Iterator[None]:
-    # One lock for both files: a process that rotates must not meet another one that has the old file open.
-    where.mkdir(parents=True, exist_ok=True)
-    lock = _open(where / ".pki.lock", os.O_WRONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
+class _Appender:
+    """Keeps the file of one log open. Its lock is on the file itself; safe between threads, processes and forks.
+
+    Who had to wait for the lock finds by the path whether the file was rotated or removed meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._path = Path()
+        self._file: int | None = None
+
+    def append(self, path: Path, line: bytes) -> None:
+        with self._lock:
+            while not self._try(path, line):
+                self.close()
+
+    def _try(self, path: Path, line: bytes) -> bool:
+        """Write the line, or return False when the file at the path is not, or not any more, the open one."""
+        if self._file is None or self._path != path:
+            self.close()
+            self._path, self._file = path, _open(path)
+        file = self._file
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            size = _size_if_same(path, file)
+            if size is None:
+                return False
+            if size >= ROTATE_BYTES:
+                _rotate(path)
+                return False
+            os.write(file, line)
+            return True
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
-def _append(path: Path, line: bytes) -> None:
-    file = _open(path, os.O_WRONLY | os.O_APPEND)
-    try:
-        os.write(file, line)
-    finally:
-        os.close(file)
+_appenders = {log: _Appender() for log in Log}
 
 
-def _open(path: Path, how: int) -> int:
-    file = os.open(path, how | os.O_CREAT | os.O_CLOEXEC, MODE)
+def _start_anew() -> None:
+    for log, inherited in _appenders.items():
+        inherited.close()
+        _appenders[log] = _Appender()
+
+
+# A lock belongs to the open file: a child that went on with its parent's would share the lock, too.
+os.register_at_fork(after_in_child=_start_anew)
+
+
+def _open(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
     with suppress(PermissionError):  # another user made it, and did this
         os.fchmod(file, MODE)  # whatever the umask of the process is
     return file
 
 
-def _rotate(path: Path) -> None:
+def _size_if_same(path: Path, file: int) -> int | None:
     try:
-        if path.stat().st_size < ROTATE_BYTES:
-            return
+        found = path.stat()
     except FileNotFoundError:
-        return
+        return None
+    return found.st_size if os.path.samestat(found, os.fstat(file)) else None
+
+
+def _rotate(path: Path) -> None:
     for number in range(KEPT - 1, 0, -1):
         older = path.with_name(f"{path.name}.{number}")
         if older.exists():

@@ -86,6 +86,14 @@ def test_rotates_and_keeps_nine_old_files(folder: Path, monkeypatch: pytest.Monk
     assert "event-4" in written(folder, "pki.log.9")[0]
 
 
+def test_a_file_that_somebody_moved_away_is_made_anew(folder: Path) -> None:
+    pkilog.write("before", component="test")
+    (folder / "pki.log").rename(folder / "moved")
+    pkilog.write("after", component="test")
+    assert "before" in "".join(written(folder, "moved"))
+    assert [parse(line).event for line in written(folder)] == ["after"]  # type: ignore[union-attr]
+
+
 def test_a_disk_that_is_full_stops_nobody(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder.parent.mkdir(exist_ok=True)
     folder.write_text("a file where the folder should be")
