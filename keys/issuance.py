@@ -4,24 +4,24 @@ Whoever stores `record` between the steps can go on after a crash; that a stored
 then up to the conditional UPDATE of its row.
 """
 
-import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from threading import Lock
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from asn1crypto import x509 as asn1
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from cryptography.x509.oid import NameOID
 
 from console.lib.digest import canonical_json
 from console.lib.errors import ConflictError, InvalidError, RefusedError
 from hsm.device.base import KeySpec
 from keys import goodkey, lint, names, signing
-from keys.profiles import PROFILES, DnsNames, KeyUse, Profile
+from keys.profiles import DnsNames, KeyUse, Profile
 from keys.signing import Signer
 from keys.validity import Period, period
 
@@ -44,12 +44,6 @@ class PreparedCertificate:
         """What to store: JSON, the bytes in hex."""
         parts = {"profile": self.profile.name, "tbs": self.tbs.hex(), "issuer_spki": self.issuer_spki.hex()}
         return canonical_json(parts)
-
-    @classmethod
-    def from_record(cls, record: bytes) -> Self:
-        """Return what was stored; the caller vouches that it has not been issued."""
-        parts = json.loads(record)
-        return cls(PROFILES[parts["profile"]], bytes.fromhex(parts["tbs"]), bytes.fromhex(parts["issuer_spki"]))
 
     @property
     def serial(self) -> int:
@@ -178,7 +172,11 @@ def issue(prepared: PreparedCertificate, signer: Signer) -> bytes:
 
 def key_identifier(spki_der: bytes) -> bytes:
     """Return the leftmost 160 bits of the SHA-256 of the subjectPublicKey bits (RFC 7093 §2, method 1)."""
-    bits = asn1.PublicKeyInfo.load(spki_der)["public_key"].contents[1:]  # the first octet counts unused bits
+    key = load_der_public_key(spki_der)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        bits = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)  # RFC 5480 §2.2
+    else:
+        bits = key.public_bytes(Encoding.DER, PublicFormat.PKCS1)  # RFC 3279 §2.3.1
     return sha256(bits).digest()[:20]
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +32,7 @@ class IssuingKey:
     certificate: x509.Certificate
     chain_der: tuple[bytes, ...] = ()
 
-    @property
+    @cached_property
     def certificate_der(self) -> bytes:
         """The certificate, DER."""
         return self.certificate.public_bytes(Encoding.DER)
