@@ -7,8 +7,7 @@ of one of twenty. BENCH_CLIENTS=100000 makes it shorter.
 import os
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from bench import stage
 from bench.figures import p50, times_ms
 
 if TYPE_CHECKING:
-    from django.db.models import Model
     from django.test import Client as Browser
 
 FEW = 1_000
@@ -151,10 +149,7 @@ def export_s() -> float:
 
 
 def fill(first: int, end: int) -> None:
-    """Write clients `first` to `end`; two of twenty are without TLS, three are Client 7.2.
-
-    Their indexes are made after a million of them, which takes a fraction of the time.
-    """
+    """Write clients `first` to `end`; two of twenty are without TLS, three are Client 7.2."""
     from django.db import connection
 
     from console.lib import clock
@@ -162,7 +157,7 @@ def fill(first: int, end: int) -> None:
 
     now = clock.now()
     values = {"first": first, "end": end, "now": connection.ops.adapt_datetimefield_value(now)}
-    with _without_indexes(Client) if first else nullcontext(), connection.cursor() as cursor:
+    with stage.without_indexes(Client) if first else nullcontext(), connection.cursor() as cursor:
         cursor.execute(CLIENTS.format(**DIALECTS[connection.vendor]), values)
     if not first:
         waiting = Client.objects.filter(authenticated=True).order_by("name")[: 2 * 60 : 2]
@@ -172,16 +167,3 @@ def fill(first: int, end: int) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:  # what autovacuum does by itself
             cursor.execute("VACUUM ANALYZE trust_client")
-
-
-@contextmanager
-def _without_indexes(model: "type[Model]") -> Iterator[None]:
-    from django.db import connection
-
-    with connection.schema_editor() as editor:
-        for index in model._meta.indexes:
-            editor.remove_index(model, index)
-    yield
-    with connection.schema_editor() as editor:
-        for index in model._meta.indexes:
-            editor.add_index(model, index)

@@ -6,21 +6,24 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from bench.stage import console
+from bench import stage
 from tests import postgres
 
 CLIENTS = 1_000_000
 SAMPLE = 2_000
-LIMITS = {"who needs a root, of 1,000,000, s": 2.0, "samples judged otherwise": 0}
+DIALOG = "all that the revoke dialog asks, s"
+LIMITS = {"who needs a root, of 1,000,000, s": 2.0, DIALOG: 2.0, "samples judged otherwise": 0}
 
 
 def measure() -> dict[str, float]:
     """Return the figures."""
-    with postgres.cluster(durable=False) as url, console(url):
+    with postgres.cluster(durable=False) as url, stage.console(url):
         return _measured()
 
 
 def _measured() -> dict[str, float]:
+    from django.urls import resolve
+
     from console.lib import clock
     from console.servers.current import current
     from keys.models.root import RevocationReason, Root
@@ -36,13 +39,14 @@ def _measured() -> dict[str, float]:
     now = clock.now()
     sets = [rows.holding(*held).pk for held in ((old,), (old, middle), (old, middle, new), (middle, new), (new,))]
     _fill(server.pk, [root.pk for root in (old, middle, new)], sets, now)
+    resolve("/")  # a web process has read its URLs long before
     known = dependence.world(server)
     cold = _seconds(lambda: dependence.needs(dependence.groups(now), known, old, RevocationReason.POLICY, now))
     best = min(_seconds(lambda: dependence.groups(now)) for _ in range(3))
     return {
         "who needs a root, of 1,000,000, s": cold,
         "the same again, best of 3, s": best,
-        "all that the revoke dialog asks, s": _seconds(lambda: ClientWitness().dependants(old)),
+        DIALOG: _seconds(lambda: ClientWitness().dependants(old)),
         "first page of who needs it, s": _seconds(
             lambda: dependence.page(known, old, RevocationReason.COMPROMISED, now).rows
         ),
@@ -56,16 +60,19 @@ def _fill(server: UUID, roots: list[UUID], sets: list[int], now: datetime) -> No
     """Copy the clients in: most have moved to the newest root, some are away, some are lost."""
     from django.db import connection
 
-    with connection.cursor() as cursor:
+    from trust.models.clients import Client
+
+    with stage.without_indexes(Client), connection.cursor() as cursor:
         columns = (
             "id, server_id, name, authenticated, state, protocol, version, using_tls, tls_mode, registered_with, "
             "address, counter, created_at, last_seen, last_full_at, root_id, certificate_until, holding_id, "
-            "own_sequence, revocation_reason"
+            "own_sequence, reenrol_key, revocation_reason"
         )
         with cursor.copy(f"COPY trust_client ({columns}) FROM STDIN") as copy:
             for row in _rows(server, roots, sets, now):
                 copy.write_row(row)
-        cursor.execute("ANALYZE trust_client")
+    with connection.cursor() as cursor:  # what autovacuum does by itself
+        cursor.execute("VACUUM ANALYZE trust_client")
 
 
 def _rows(server: UUID, roots: list[UUID], sets: list[int], now: datetime) -> Iterator[tuple[object, ...]]:
@@ -77,7 +84,7 @@ def _rows(server: UUID, roots: list[UUID], sets: list[int], now: datetime) -> It
         until = now + timedelta(seconds=dice.randint(-3_600, 7 * 86_400))
         yield (
             UUID(int=number), server, f"pc-{number:07}.example.com", True, "active", 315, "7.4.9", True, 1, "ts1",
-            "192.0.2.1", number, now, seen, seen, root, until, held, 0, "",
+            "192.0.2.1", number, now, seen, seen, root, until, held, 0, "", "",
         )  # fmt: skip
 
 
