@@ -4,19 +4,16 @@ The last CRL of a root covers every subordinate that it signed and holds for eve
 afterwards.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from threading import Lock
-from typing import Self
 
 from asn1crypto import crl as asn1
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from console.lib.digest import canonical_json
 from console.lib.errors import ConflictError, InvalidError, RefusedError
 from keys import goodkey, signing
 from keys.signing import Signer
@@ -53,17 +50,6 @@ class PreparedCrl:
     issuer_spki: bytes
     _issued: bool = field(default=False, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
-
-    @property
-    def record(self) -> bytes:
-        """What to store: JSON, the bytes in hex."""
-        return canonical_json({"tbs": self.tbs.hex(), "issuer_spki": self.issuer_spki.hex()})
-
-    @classmethod
-    def from_record(cls, record: bytes) -> Self:
-        """Return what was stored; the caller vouches that it has not been issued."""
-        parts = json.loads(record)
-        return cls(bytes.fromhex(parts["tbs"]), bytes.fromhex(parts["issuer_spki"]))
 
     def claim(self) -> None:
         """Take the one right to issue it; raises ConflictError the second time."""

@@ -1,4 +1,4 @@
-"""What every TLS server here has in common: versions and suites, and how a private key reaches OpenSSL."""
+"""What TLS of servers, and of the console towards gateways, has in common: suites, and how a key reaches OpenSSL."""
 
 import fcntl
 import os

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from allauth.mfa.models import Authenticator
 
 from console.accounts import factors
-from console.accounts.grants import RoleKey
 from console.accounts.models import Membership, Role, User
 
 
@@ -56,8 +55,3 @@ def is_last_administrator(user: User) -> bool:
     """Return whether the console would be left without an active Administrator; to be said before it is tried."""
     administrators = User.objects.administrators()
     return administrators.filter(pk=user.pk).exists() and administrators.exclude(pk=user.pk).count() == 0
-
-
-def administrator_role() -> Role:
-    """Return the role that never runs out of members."""
-    return Role.objects.get(key=RoleKey.ADMINISTRATOR)

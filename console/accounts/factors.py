@@ -13,7 +13,6 @@ from console.activity import log
 from console.lib.actor import Actor
 from console.lib.errors import ConflictError
 
-PRIMARY = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 LABELS = {
     Authenticator.Type.TOTP: "Authenticator app",
     Authenticator.Type.WEBAUTHN: "Security key",

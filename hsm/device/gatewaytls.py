@@ -1,22 +1,12 @@
 """TLS of the console towards a gateway: what is trusted, who we are, and whose certificate it is."""
 
-import os
 import ssl
 import time
 from ipaddress import ip_address
 from typing import Any
 
 from hsm.device.codes import error_for
-
-# TLS-12; TLS 1.3 brings its own.
-CIPHERS = (
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "ECDHE-RSA-CHACHA20-POLY1305",
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-)
+from serving.tls import TLS12_SUITES, memory_file
 
 
 class DeadlineSocket(ssl.SSLSocket):
@@ -50,7 +40,7 @@ def client_context(ca_pem: str | None, client_pem: bytes | None, *, check_name: 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.sslsocket_class = DeadlineSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(":".join(CIPHERS))
+    context.set_ciphers(":".join(TLS12_SUITES))
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # what was entered as trusted is, also when it is no CA
     context.check_hostname = check_name
@@ -90,10 +80,6 @@ def _same_ip(value: str, host: str) -> bool:
 
 def _load_client(context: ssl.SSLContext, pem: bytes) -> None:
     """Give OpenSSL, which reads files only, the certificate and the key from memory."""
-    fd = os.memfd_create("client", os.MFD_CLOEXEC)
-    try:
-        os.write(fd, pem)
+    with memory_file(pem) as path:
         # An encrypted key must fail, not ask for its passphrase at the terminal.
-        context.load_cert_chain(f"/proc/self/fd/{fd}", password=lambda: "")
-    finally:
-        os.close(fd)
+        context.load_cert_chain(path, password=lambda: "")

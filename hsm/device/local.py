@@ -6,12 +6,9 @@
 `unlock` returns what may open the store; it is asked when a private key is needed, and never for looking or listing.
 """
 
-import fcntl
-import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -31,7 +28,6 @@ from hsm.device.storefile import StoreFile, creating
 Unlock = Callable[[], Iterable[Opener]]
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 OWN_OPERATIONS = frozenset({Operation.SIGN, Operation.VERIFY})
-SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
 class LocalStore:
@@ -148,24 +144,6 @@ class LocalStore:
         if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
             raise error_for("STORE_DAMAGED")
         return key
-
-    @contextmanager
-    def private_key_pem_fd(self, key_id: bytes) -> Iterator[int]:
-        """Yield a memory file with the key in PEM, for ssl: `load_cert_chain(cert, f"/proc/self/fd/{fd}")`.
-
-        It has no name on a disk, cannot be changed, is not passed to child processes, and is gone after the block.
-        """
-        pem = self.private_key(key_id).private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        descriptor = os.memfd_create("key", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        try:
-            os.write(descriptor, pem)
-            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            yield descriptor
-        finally:
-            os.close(descriptor)
 
     def remove(self, key_id: bytes) -> None:
         """Remove a key and clear its traces from the disk; harmless when it is gone. Raises StoreError.

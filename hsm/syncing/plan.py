@@ -74,11 +74,6 @@ class Plan:
         """Every virtual key of which the sync writes down what the HSM says."""
         return (*self.changed, *self.first_seen, *self.moved, *self.back)
 
-    @property
-    def does_nothing(self) -> bool:
-        """Whether no row changes."""
-        return not (self.added or self.updates or self.missing)
-
 
 def plan(
     listing: Listing,

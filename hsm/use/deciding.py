@@ -117,8 +117,3 @@ def decide(key: SecurityObject, operation: Operation) -> None:
                 code=rule.code,
                 next_step=rule.next_step.format_map(names),
             )
-
-
-def allows(key: SecurityObject, operation: Operation) -> bool:
-    """Return whether `decide` would let it happen."""
-    return not any(rule.applies(key, operation) for rule in RULES)

@@ -14,7 +14,6 @@ from hsm.use.asking import Wanted
 from hsm.use.encodings import BINARY, Encoding, decode
 from hsm.use.schemes import bounds, schemes
 
-MOST_SIGNATURE_BYTES = 1024  # of RSA 8192; a longer one is no signature of any key here
 MOST_UPLOAD_BYTES = 64 * 1024  # what stays in memory (FILE_UPLOAD_MAX_MEMORY_SIZE)
 TOO_LARGE = "The file is too large: this page takes a few kilobytes. Nothing was done."
 DATA_LABELS = {

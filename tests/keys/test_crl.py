@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from console.lib.errors import ConflictError, InvalidError, RefusedError
 from keys import crl
-from keys.crl import PreparedCrl, Reason, Revoked
+from keys.crl import Reason, Revoked
 from keys.purposes import Purpose
 from tests.keys.software import NOW, below, root
 from tests.keys.test_chains import pem
@@ -66,7 +66,7 @@ def test_openssl_refuses_what_it_covers(tmp_path: Path) -> None:
 def test_whatever_goes_in_comes_out(reasons: dict[int, Reason], number: int) -> None:
     when = NOW - timedelta(days=1)
     prepared = crl.prepare(ROOT.der, [Revoked(s, when, r) for s, r in reasons.items()], number=number, now=NOW)
-    made = x509.load_der_x509_crl(crl.issue(PreparedCrl.from_record(prepared.record), ROOT.key))
+    made = x509.load_der_x509_crl(crl.issue(prepared, ROOT.key))
     assert {entry.serial_number for entry in made} == set(reasons)
     assert made.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number == number
     assert {entry.revocation_date_utc for entry in made} <= {when}

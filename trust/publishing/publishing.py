@@ -32,7 +32,6 @@ ACTIONS = {
     Kind.DIRECTIVE: Action.DIRECTIVE_PUBLISHED,
 }
 Progress = Callable[[int, int, str], None]
-PayloadFor = Callable[[int], Payload]
 
 
 def start_due(server: Server) -> str:

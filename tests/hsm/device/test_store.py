@@ -1,7 +1,6 @@
 """pki.db: what lies in the file, who may read it, what opens it, and what happens when it cannot be written."""
 
 import os
-import ssl
 import stat
 import subprocess
 import sys
@@ -9,19 +8,15 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from hsm.device import storefile
 from hsm.device.base import KeySpec, Pin, SignatureScheme
 from hsm.device.envelopes import PasswordOpener, SealingOpener
-from hsm.device.errors import KeyMissingError, StoreError, StoreLockedError
+from hsm.device.errors import StoreError, StoreLockedError
 from hsm.device.local import LocalStore
 from hsm.device.process import CODE_ROOT
 from tests.hsm.device.waiting import wait_until
@@ -240,32 +235,6 @@ def test_the_self_test_says_when_the_store_does_not_open(path: Path) -> None:
     LocalStore.create(path, RIGHT)
     (line,) = LocalStore(path, lambda: [WRONG]).device().self_test()
     assert (line.ok, line.code) == (False, "STORE_LOCKED")
-
-
-# A key for ssl
-
-
-def test_ssl_gets_a_key_without_a_file(store: LocalStore, tmp_path: Path, key_id: bytes) -> None:
-    store.device().generate_key_pair(key_id, KeySpec.EC_P256, "k")
-    key, name = store.private_key(key_id), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "srv")])
-    now = datetime.now(tz=UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
-    certificate = tmp_path / "srv.pem"
-    certificate.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with store.private_key_pem_fd(key_id) as descriptor:
-        context.load_cert_chain(certificate, f"/proc/self/fd/{descriptor}")
-        with pytest.raises(OSError, match="not permitted"):
-            os.write(descriptor, b"x")
-        assert not os.get_inheritable(descriptor)
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(descriptor)
-
-
-def test_ssl_gets_no_key_that_is_not_there(store: LocalStore, key_id: bytes) -> None:
-    with pytest.raises(KeyMissingError), store.private_key_pem_fd(key_id):
-        pass
 
 
 # Copies, and a full disk

@@ -28,6 +28,10 @@ def decide(
     return plan(listing(*objects), keys, graves, scan or Everything(), vanished=vanished)
 
 
+def changes_nothing(made: Plan) -> bool:
+    return not (made.added or made.updates or made.missing)
+
+
 def grave_of(record: ObjectRecord, *, serial: str = TOKEN.serial, wanted: bool = False, value: str = "") -> Buried:
     return Buried(uuid4(), record.label, address(record), serial, value, wanted)
 
@@ -39,7 +43,7 @@ def test_every_unknown_key_is_added() -> None:  # GRP-35, SOB-09
 
 
 def test_a_second_plan_adds_nothing() -> None:  # SOB-09
-    assert decide(pair(), keys=(known(pair()),)).does_nothing
+    assert changes_nothing(decide(pair(), keys=(known(pair()),)))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +104,7 @@ def test_a_copy_that_is_imported_leaves_the_other_one_a_copy() -> None:
     scan = rule(ScanOption.OWN, own=frozenset({address(one)}), asked_for=NOBODY)
     first = decide(one, two, keys=(known(former),), scan=scan)
     assert [addition.record for addition in first.added] == [one]
-    assert decide(one, two, keys=(known(former, missing=True), known(one)), scan=scan).does_nothing
+    assert changes_nothing(decide(one, two, keys=(known(former, missing=True), known(one)), scan=scan))
 
 
 def test_copies_that_cannot_be_told_apart_are_not_guessed() -> None:
@@ -129,21 +133,21 @@ def test_a_public_half_that_shows_up_is_learned() -> None:
 def test_keys_that_are_being_worked_on_are_not_touched() -> None:  # sync while keys are rotated
     busy = known(pair(), settled=False)
     there, away = decide(replace(pair(), label="new"), keys=(busy,)), decide(keys=(busy,))
-    assert there.does_nothing
+    assert changes_nothing(there)
     assert there.left == (busy.name,)
-    assert away.does_nothing
+    assert changes_nothing(away)
     assert not away.left
 
 
 def test_a_key_that_was_deleted_while_the_hsm_was_read_stays_deleted() -> None:
     made = decide(pair(), vanished=frozenset({address(pair())}))
-    assert made.does_nothing
+    assert changes_nothing(made)
     assert made.left == ("one",)
 
 
 def test_a_deleted_virtual_key_is_skipped() -> None:  # AMB-38
     made = decide(pair(), graves=(grave_of(pair()),))
-    assert made.does_nothing
+    assert changes_nothing(made)
     assert len(made.skipped) == 1
 
 
@@ -201,7 +205,7 @@ def test_a_plan_that_is_true_leaves_nothing_to_do(
     later = after(keys, first)
     assert len({key.address for key in later}) == len(later)
     again = plan(listing(*now), later, [grave for grave in graves if not grave.wanted], scan)
-    assert again.does_nothing
+    assert changes_nothing(again)
     # Every key is accounted for, once.
     counted = sum(map(len, (first.added, first.skipped, first.outside, first.unmatched)))
     paired = len(now) - counted
