@@ -18,6 +18,7 @@ from keys.validity import Period
 from trust.clients import storing, template
 from trust.clients.est.wire import CertificateRequest
 from trust.clients.policy import Policy
+from trust.clients.storing import Newcomer
 from trust.clients.template import Variable
 from trust.errors import OvertakenError
 from trust.issuing.contents import IssuingKey
@@ -67,8 +68,7 @@ def certify(order: Order) -> Certified:
     der = template.make(order.key.certificate_der).issue(variable, order.key.private_key)
     row = _row(order, variable, der)
     if order.credential_id is not None:
-        storing.store_first(order.credential_id, _client(order, period.not_after), row, order.now)
-        storing.settle()
+        storing.store_first(Newcomer(order.credential_id, _client(order, period.not_after), row, order.now))
     else:
         with transaction.atomic():
             _move(order, period.not_after)

@@ -2,19 +2,24 @@
 
 On PostgreSQL a statement is prepared once for each connection and its values are bound by the server: building the text
 with the values anew, and parsing and planning it anew, takes several times as long for both sides. The answer is waited
-for by libpq itself, without the GIL, instead of by a loop of the driver. SQLite's driver prepares by itself.
+for by libpq itself, without the GIL, instead of by a loop of the driver. SQLite's driver prepares by itself; the
+layers of Django above it take longer than it does.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from itertools import count
 from typing import Any, cast
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import adapt
 from psycopg.abc import Buffer, Transformer
 from psycopg.errors import error_from_result
@@ -37,11 +42,9 @@ def is_postgresql() -> bool:
 def first_row(sql: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
     """Return the first row of a query. Raises django.db.Error, as the ORM does."""
     if not is_postgresql():
-        with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            row: tuple[Any, ...] | None = cursor.fetchone()
-            return row
-    transformer, result = _execute(sql, parameters)
+        row: tuple[Any, ...] | None = _execute_sqlite(sql, parameters).fetchone()
+        return row
+    transformer, result = _execute_postgresql(sql, parameters)
     if not result.ntuples:
         return None
     transformer.set_pgresult(result)
@@ -51,19 +54,46 @@ def first_row(sql: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
 def execute(sql: str, parameters: Sequence[Any]) -> int:
     """Return how many rows a statement wrote. Raises django.db.Error, as the ORM does."""
     if not is_postgresql():
-        with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            return int(cursor.rowcount)
-    return _execute(sql, parameters)[1].command_tuples or 0
+        return _execute_sqlite(sql, parameters).rowcount
+    return _execute_postgresql(sql, parameters)[1].command_tuples or 0
 
 
-def _execute(sql: str, parameters: Sequence[Any]) -> tuple[Transformer, PGresult]:
-    """Run a statement on this thread's connection to PostgreSQL, prepared."""
+def value(given: Any) -> Any:
+    """Return what stands for a value among the parameters of a statement, as the ORM would write it."""
+    if not is_postgresql():
+        match given:
+            case datetime():
+                return connection.ops.adapt_datetimefield_value(given)
+            case UUID():
+                return given.hex
+    return given
+
+
+def _execute_sqlite(sql: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
+    django = _django(sql)
+    with django.wrap_database_errors:
+        cursor: sqlite3.Cursor = django.connection.execute(_with_question_marks(sql), parameters)
+    return cursor
+
+
+@cache
+def _with_question_marks(sql: str) -> str:
+    return sql.replace("%s", "?")
+
+
+def _django(sql: str) -> BaseDatabaseWrapper:
+    """Return Django's end of this thread's connection, which is open, for one statement."""
     django = connections[DEFAULT_DB_ALIAS]
     django.ensure_connection()
-    used: psycopg.Connection[Any] = django.connection
     if django.queries_logged:
         django.queries_log.append({"sql": sql, "time": "0"})  # for whoever counts queries, as tests do
+    return django
+
+
+def _execute_postgresql(sql: str, parameters: Sequence[Any]) -> tuple[Transformer, PGresult]:
+    """Run a statement on this thread's connection to PostgreSQL, prepared."""
+    django = _django(sql)
+    used: psycopg.Connection[Any] = django.connection
     with django.wrap_database_errors:
         if not used.autocommit:
             # The driver begins a transaction with the first statement of its own, which may be this one.
@@ -136,36 +166,43 @@ def _converters(field: "models.Field[Any, Any]", alias: str) -> Iterator[tuple[A
 
 @dataclass(frozen=True)
 class Insertion:
-    """An INSERT of one row of a model. What is not given has the model's default, which is part of the text."""
+    """An INSERT of rows of a model. What is not given has the model's default, which is part of the text."""
 
     table: str
     columns: str
-    values: str
-    fields: "tuple[models.Field[Any, Any], ...]"
+    selected: str
+    names: tuple[str, ...]
 
-    def parameters(self, given: Mapping[str, Any]) -> list[Any]:
+    def sql(self, rows: int) -> str:
+        """Return the statement; a WHERE may follow it.
+
+        Defaults are not among the VALUES: there, PostgreSQL takes each for a text, whatever its column is.
+        """
+        row = f"({', '.join(['%s'] * len(self.names))})"
+        given = ", ".join([row] * rows)
+        return f"INSERT INTO {self.table} ({self.columns}) SELECT {self.selected} FROM (VALUES {given}) AS given"  # noqa: S608 - our names
+
+    def parameters(self, rows: Iterable[Mapping[str, Any]]) -> list[Any]:
         """Return the values for the placeholders; all of them are there, none is None."""
-        if is_postgresql():
-            return [given[field.attname] for field in self.fields]
-        return [field.get_db_prep_save(given[field.attname], connection) for field in self.fields]
+        return [value(given[name]) for given in rows for name in self.names]
 
 
 @cache
 def insertion(model: type[models.Model], given: tuple[str, ...]) -> Insertion:
     """Return the INSERT of a model for the values named `given` (names of columns, as in `attname`)."""
-    columns, values, fields = [], [], []
+    columns, selected, names = [], [], []
     for field in model._meta.concrete_fields:
         if isinstance(field, models.AutoField):
             continue
         columns.append(f'"{field.column}"')
         if field.attname in given:
-            values.append("%s")
-            fields.append(field)
+            names.append(field.attname)
+            selected.append(f"column{len(names)}")  # so both databases call the columns of VALUES
         else:
-            values.append(_literal(field.get_db_prep_save(field.get_default(), connection)))
-    if len(fields) != len(given):
+            selected.append(_literal(field.get_db_prep_save(field.get_default(), connection)))
+    if len(names) != len(given):
         raise ValueError(f"{model.__name__} has no such columns: {given}")
-    return Insertion(model._meta.db_table, ", ".join(columns), ", ".join(values), tuple(fields))
+    return Insertion(model._meta.db_table, ", ".join(columns), ", ".join(selected), tuple(names))
 
 
 def _literal(value: object) -> str:

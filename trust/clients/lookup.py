@@ -7,10 +7,7 @@ database, so that only words and numbers come back.
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
-
-from django.db import connection
 
 from trust.clients import guesses, hotsql
 from trust.clients.guesses import Guesses
@@ -49,12 +46,7 @@ class Found:
 
 def look_up(name: str, key: str, credential_id: UUID, address: str, now: datetime) -> Found:
     """Return what is known of a name that asks for `key` (a fingerprint), of a credential, and of wrong ones."""
-    moment: Any = now
-    began: Any = guesses.window(now)
-    row_id: Any = credential_id
-    if not hotsql.is_postgresql():
-        moment, began = map(connection.ops.adapt_datetimefield_value, (moment, began))
-        row_id = credential_id.hex
+    moment, began, row_id = map(hotsql.value, (now, guesses.window(now), credential_id))
     parameters = (moment, moment, key, began, guesses.origin(address), began, str(credential_id), row_id, name, True)
     row = hotsql.first_row(SQL, parameters)
     if row is None:

@@ -1,23 +1,23 @@
 """Store the first certificate of a new name: client, certificate, and one use of the credential. All or none.
 
-All the clients of one init file count in the row of one credential. On PostgreSQL a transaction keeps that row to
-itself until its commit is on the disk, and enrolments would go one by one, each waiting for the disk alone. So this
-transaction commits without waiting (synchronous_commit off for it alone), and `settle` then waits until everything that
-was committed so far is on the disk, together with whoever else waits. Nothing is answered before `settle`. SQLite has
-one writer at a time, and each commit is on the disk when it returns.
+All the clients of one init file count in the row of one credential, which a transaction keeps to itself until its
+commit is on the disk: one by one, each enrolment would wait for the disk alone. So those that a process serves at the
+same time are stored together (`trust.clients.group_commit`), and none is answered before that commit.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 
 from trust.clients import hotsql
+from trust.clients.group_commit import GroupCommit
 from trust.clients.hotsql import Insertion
+from trust.clients.turn import turn
 from trust.errors import OvertakenError
 from trust.models.certificates import Certificate
 from trust.models.clients import Client
@@ -26,46 +26,61 @@ from trust.models.credentials import Credential
 Values = Mapping[str, Any]
 """By the names of a model's columns; what is left out has the model's default."""
 
-_POSTGRESQL = """
-WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
-used AS (
-    UPDATE {credential} SET uses = uses + 1 FROM quick
-    WHERE id = %s AND uses < most_uses AND withdrawn_at IS NULL AND expires_at > %s RETURNING id
-),
-client AS (INSERT INTO {client.table} ({client.columns}) SELECT {client.values} FROM used RETURNING id)
-INSERT INTO {certificate.table} ({certificate.columns}) SELECT {certificate.values} FROM client
+
+@dataclass(frozen=True)
+class Newcomer:
+    """The rows of a new name. `now` is when the credential has to count."""
+
+    credential_id: UUID
+    client: Values
+    certificate: Values
+    now: datetime
+
+
+_USE = f"""
+UPDATE {Credential._meta.db_table} SET uses = uses + %s
+WHERE id = %s AND uses + %s <= most_uses AND withdrawn_at IS NULL AND expires_at > %s
+"""  # noqa: S608 - our names
+_IN_ONE = """
+WITH used AS ({use} RETURNING id),
+client AS ({client} WHERE EXISTS (SELECT FROM used) RETURNING id)
+{certificate} WHERE EXISTS (SELECT FROM client)
 """
-# Its commit is synchronous, and the log of PostgreSQL is one: with its record everything before it is on the disk.
-_SETTLE = "SELECT pg_logical_emit_message(true, 'keystead', '')"
 
 
-def store_first(credential_id: UUID, client: Values, certificate: Values, now: datetime) -> None:
-    """Store both rows and count the use; then call `settle`.
+def store_first(newcomer: Newcomer) -> None:
+    """Return when both rows and the use are on the disk.
 
     Raises OvertakenError when the credential was used up or withdrawn meanwhile, and IntegrityError when the name was
     taken meanwhile. Then nothing was stored.
     """
-    rows = hotsql.insertion(Client, tuple(client)), hotsql.insertion(Certificate, tuple(certificate))
-    values = rows[0].parameters(client), rows[1].parameters(certificate)
-    if not hotsql.is_postgresql():
-        _store_in_turn(credential_id, list(zip(rows, values, strict=True)), now)
-    elif hotsql.execute(_in_one(*rows), [credential_id, now, *values[0], *values[1]]) != 1:
-        raise _overtaken()
+    _commits.store(newcomer)
 
 
-def settle() -> None:
-    """Return when everything that this process committed, or has seen of others, is on the disk."""
+def _commit(newcomers: list[Newcomer]) -> None:
+    """Store all or none of the newcomers of one credential."""
+    # In one order, whichever process: two transactions never wait for each other's names.
+    newcomers.sort(key=lambda one: str(one.client["name"]))
+    clients = hotsql.insertion(Client, tuple(newcomers[0].client))
+    certificates = hotsql.insertion(Certificate, tuple(newcomers[0].certificate))
+    use = _use(newcomers)
+    client_values = clients.parameters([one.client for one in newcomers])
+    certificate_values = certificates.parameters([one.certificate for one in newcomers])
     if hotsql.is_postgresql():
-        hotsql.execute(_SETTLE, ())
+        sql = _in_one(clients, certificates, len(newcomers))
+        if hotsql.execute(sql, [*use, *client_values, *certificate_values]) == 0:
+            raise _overtaken()
+        return
+    with turn(), transaction.atomic():
+        if hotsql.execute(_USE, use) == 0:
+            raise _overtaken()
+        hotsql.execute(clients.sql(len(newcomers)), client_values)
+        hotsql.execute(certificates.sql(len(newcomers)), certificate_values)
 
 
-@transaction.atomic
-def _store_in_turn(credential_id: UUID, rows: list[tuple[Insertion, list[Any]]], now: datetime) -> None:
-    for row, values in rows:
-        hotsql.execute(f"INSERT INTO {row.table} ({row.columns}) VALUES ({row.values})", values)  # noqa: S608 - our names
-    valid = Credential.objects.filter(uses__lt=F("most_uses"), withdrawn_at=None, expires_at__gt=now)
-    if not valid.filter(pk=credential_id).update(uses=F("uses") + 1):
-        raise _overtaken()
+def _use(newcomers: list[Newcomer]) -> list[Any]:
+    number, credential_id, now = len(newcomers), newcomers[0].credential_id, max(one.now for one in newcomers)
+    return [number, hotsql.value(credential_id), number, hotsql.value(now)]
 
 
 def _overtaken() -> OvertakenError:
@@ -73,5 +88,9 @@ def _overtaken() -> OvertakenError:
 
 
 @cache
-def _in_one(client: Insertion, certificate: Insertion) -> str:
-    return _POSTGRESQL.format(credential=Credential._meta.db_table, client=client, certificate=certificate)
+def _in_one(clients: Insertion, certificates: Insertion, number: int) -> str:
+    """Return the statement that does it all: one round trip, which is its own transaction."""
+    return _IN_ONE.format(use=_USE, client=clients.sql(number), certificate=certificates.sql(number))
+
+
+_commits = GroupCommit(_commit, lambda newcomer: newcomer.credential_id)
