@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from trust.wire import signatures
 from trust.wire.documents import TrustList
@@ -85,18 +86,16 @@ def reachable(held: Held, crosses: Iterable[bytes], mistrusted: AbstractSet[str]
     A root that is mistrusted, or that the client has seen revoked, certifies nobody and is not returned. A
     cross-certificate that cannot be read or whose signature is wrong is passed over.
     """
-    never = mistrusted | held.revoked
-    edges = [edge for der in crosses if (edge := _cross(der))]
-    known = {key: signatures.certificate_of(der) for key, der in held.roots.items() if key not in never}
-    waiting = list(known.values())
-    while waiting:
-        issuer = waiting.pop()
-        for subject in edges:
-            key = signatures.fingerprint(subject)
-            if key not in known and key not in never and is_signed_by(subject, issuer):
-                known[key] = subject
-                waiting.append(subject)
-    return frozenset(known)
+    return frozenset(_known(held, crosses, mistrusted))
+
+
+def bridges(held: Held, crosses: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Return the cross-certificates (DER) of the shortest ways from what is held: one for each root that is reached.
+
+    For a TLS library, which takes the first issuer of the right name that it finds, and does not go back.
+    """
+    known = _known(held, crosses, frozenset())
+    return tuple(cross.public_bytes(Encoding.DER) for key, cross in known.items() if key not in held.roots)
 
 
 def leads_to(chain: Iterable[bytes], held: Held, purpose: str) -> str | None:
@@ -113,6 +112,21 @@ def leads_to(chain: Iterable[bytes], held: Held, purpose: str) -> str | None:
     roots = {key: signatures.certificate_of(der) for key, der in held.roots.items() if key not in held.revoked}
     authorities = [other for other in others if _may_certify(other, purpose)]
     return _climb(leaf, [a for a in authorities if signatures.fingerprint(a) not in held.revoked], roots, DEEPEST)
+
+
+def _known(held: Held, crosses: Iterable[bytes], mistrusted: AbstractSet[str]) -> dict[str, x509.Certificate]:
+    """Return what is held, and what is reached from there, each by the cross-certificate of a shortest way."""
+    never = mistrusted | held.revoked
+    edges = [edge for der in crosses if (edge := _cross(der))]
+    known = {key: signatures.certificate_of(der) for key, der in held.roots.items() if key not in never}
+    waiting = list(known.values())
+    for issuer in waiting:
+        for subject in edges:
+            key = signatures.fingerprint(subject)
+            if key not in known and key not in never and is_signed_by(subject, issuer):
+                known[key] = subject
+                waiting.append(subject)
+    return known
 
 
 def _climb(

@@ -8,7 +8,8 @@ repeats the trials of a seed.
 import os
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -109,7 +110,10 @@ class Trial:
         """
         *older, _ = Root.objects.numbered(self.server).filter(state="active").order_by("number")
         root = older[-1] if worst else self.dice.choice(older)
-        reason = RevocationReason.COMPROMISED if worst else self.dice.choice(REASONS)
+        return self.revoke(root, RevocationReason.COMPROMISED if worst else self.dice.choice(REASONS))
+
+    def revoke(self, root: Root, reason: RevocationReason) -> dict[str, Fate]:
+        """Revoke a root, and return what was foretold."""
         foretold = self.foretell(root, reason)
         revocation.request(root, plan(root, reason=reason), actor=ALICE)
         self.run_jobs()
@@ -145,33 +149,71 @@ def names(members: list[Member]) -> list[str]:
     return [member.name for member in members]
 
 
-def test_what_is_foretold_comes_true(  # AMB-48, KEY-35
+@pytest.fixture
+def trial(
     fleet: Fleet,
     listener: Listener,
-    init_file: Callable[[], bytes],
     make_root: Callable[..., Root],
     publish: Publish,
     run_jobs: Callable[..., list[Job]],
-) -> None:
+) -> Trial:
+    """Give a trial of this seed, or of one of its own."""
     assert listener.server
     seed = os.environ.get("KEYSTEAD_FLEET_SEED") or uuid.uuid4().hex
     dice = random.Random(seed)  # noqa: S311 - chance, no secret
-    said = [f"KEYSTEAD_FLEET_SEED={seed}"]
-    trial = Trial(fleet, listener.server, dice, make_root, publish, run_jobs, said)
+    return Trial(fleet, listener.server, dice, make_root, publish, run_jobs, [f"KEYSTEAD_FLEET_SEED={seed}"])
+
+
+@contextmanager
+def telling(trial: Trial) -> Iterator[None]:
+    """Have a trial that fails tell what happened, and what each client held."""
     try:
+        yield
+    except BaseException as error:
+        error.add_note("\n".join(trial.said))
+        for member in trial.fleet.members:
+            error.add_note(f"\n{member.name}: {sorted(root[:8] for root in member.agent.state.roots)}\n"
+                           + "\n".join(member.log.splitlines()[-12:]))  # fmt: skip
+        raise
+
+
+def test_what_is_foretold_comes_true(trial: Trial, init_file: Callable[[], bytes]) -> None:  # AMB-48, KEY-35
+    with telling(trial):
         for number in range(TRIALS):
-            newcomers = fleet.begin(*(f"pc-{number}{place}.example" for place in range(NEWCOMERS)),
-                                    init_file=init_file())  # fmt: skip
-            assert all(fleet.each(Member.contact, newcomers))
+            newcomers = trial.fleet.begin(*(f"pc-{number}{place}.example" for place in range(NEWCOMERS)),
+                                          init_file=init_file())  # fmt: skip
+            assert all(trial.fleet.each(Member.contact, newcomers))
             is_last = number == TRIALS - 1  # it has clients of every fate
-            trial.rotate(in_doubt=not is_last and dice.random() < 0.3)
+            trial.rotate(in_doubt=not is_last and trial.dice.random() < 0.3)
             trial.revoke_a_client()
             trial.come_back(trial.revoke_a_root(worst=is_last))
             trial.forget_the_revoked()
         assert trial.fates == set(Fate)
-    except BaseException as error:
-        error.add_note("\n".join(said))
-        for member in fleet.members:
-            error.add_note(f"\n{member.name}: {sorted(root[:8] for root in member.agent.state.roots)}\n"
-                           + "\n".join(member.log.splitlines()[-12:]))  # fmt: skip
-        raise
+
+
+def test_who_was_away_for_three_rotations_comes_back_over_two_cross_certificates_and_no_more(trial: Trial) -> None:
+    """Rows KEY-43, KEY-57: roots that overlapped shorten the way; one that was compromised ends it."""
+    policy, compromised = RevocationReason.POLICY, RevocationReason.COMPROMISED
+    back, lost = trial.fleet.begin("back.example", "lost.example")
+    with telling(trial):
+        assert all(trial.fleet.each(Member.contact))
+        roots = [Root.objects.get(number=0), trial.make_root(), trial.make_root()]
+        trial.revoke(roots[0], policy)
+        roots.append(trial.make_root())
+        trial.revoke(roots[1], RevocationReason.MIGRATION)
+        foretold = trial.revoke(roots[2], policy)  # 0 leads to 1 and 2, each of these to 3
+        assert Fate.LOST not in foretold.values()
+        assert back.contact()
+        assert (set(back.agent.state.roots), back.root) == ({roots[3].fingerprint}, roots[3].fingerprint)
+
+        roots.append(trial.make_root())
+        foretold = trial.revoke(roots[3], policy)
+        assert foretold == {back.name: Fate.DISTURBED, lost.name: Fate.LOST}
+        assert trial.fleet.each(Member.contact, [back, lost]) == [True, False]
+        assert back.root == roots[4].fingerprint
+
+        trial.make_root()
+        foretold = trial.revoke(roots[4], compromised)
+        assert foretold == dict.fromkeys((back.name, lost.name), Fate.LOST)
+        assert trial.fleet.each(Member.contact, [back, lost]) == [False, False]
+        assert "server-not-trusted" in back.log

@@ -152,6 +152,13 @@ def test_who_holds_only_a_compromised_root_is_carried_over_by_nobody(
         anchors.accept(held([lost]), listing(active - {lost}, crosses, [lost], [lost]), root(signer).der)
 
 
+def test_bridges_are_the_shortest_ways_one_to_each_root() -> None:
+    every = [cross(by, subject) for by, subject in [(2, 3), (0, 1), (1, 2), (0, 2), (1, 3), (3, 4), (3, 0)]]
+    assert anchors.bridges(held([0]), every) == (cross(0, 1), cross(0, 2), cross(1, 3), cross(3, 4))
+    assert anchors.bridges(held([4]), every) == ()
+    assert anchors.bridges(held([0], revoked=[1, 2]), every) == ()
+
+
 def test_a_forged_cross_certificate_leads_nowhere() -> None:
     forged = authorities.certificate(
         root(1).name, root(1).key.public_key(), issuer=root(0).name, by=root(2).key, is_ca=True

@@ -4,11 +4,12 @@ A client follows `trust.anchors` and verifies the server's TLS chain with anothe
 one that made it. What readiness foretells must come true, for every client, in every history.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 
+import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 from hypothesis import event, given, settings
@@ -270,6 +271,39 @@ def test_at_the_date_it_gives_a_client_that_is_away_is_free(hours: int, ago: int
     date = readiness.ready_at(client, world, fingerprint(0), "policy", NOW)
     assert date is not None
     assert readiness.verdict(client, world, fingerprint(0), "policy", date).fate is Fate.FREE
+
+
+Step = tuple[str, int] | None
+"""A root that is revoked, and why; None: the next one is made."""
+APART = (None, ("policy", 0), None, ("policy", 1), None)
+OVERLAPPING = (None, None, ("policy", 0), None, ("policy", 1))
+TOGETHER = (None, None, None, ("policy", 0), ("migration", 1))
+
+
+@pytest.mark.parametrize(
+    ("steps", "last", "fate"),
+    [
+        (TOGETHER, ("policy", 2), Fate.FREE),  # the first root certified the newest one itself
+        (OVERLAPPING, ("policy", 2), Fate.FREE),  # two in a row
+        (APART, ("policy", 2), Fate.LOST),  # three in a row
+        (OVERLAPPING, ("compromised", 2), Fate.FREE),  # another way is left
+        ((*OVERLAPPING[:-1], ("compromised", 1)), ("policy", 2), Fate.FREE),
+        ((*OVERLAPPING[:-1], ("compromised", 1)), ("compromised", 2), Fate.LOST),
+        (TOGETHER[:3], ("compromised", 0), Fate.LOST),  # the one that it holds
+    ],
+)
+def test_who_was_away_for_three_rotations(steps: Sequence[Step], last: tuple[str, int], fate: Fate) -> None:
+    """It holds Root 0 alone, and comes back to Root 3 or does not, as was foretold before the last revocation."""
+    server, peer = Server(), Peer(Held({fingerprint(0): root(0).der}), 0, NOW - HOUR, NOW)
+    for step in steps:
+        if step:
+            server.revoke(step[1], step[0])
+        else:
+            server.create(in_doubt=False, missing=frozenset())
+    found = readiness.verdict(dependant(peer), server.world(), fingerprint(last[1]), last[0], NOW)
+    server.revoke(last[1], last[0])
+    assert (found.fate, server.newest) == (fate, 3)
+    assert contact(peer, server) is (fate is not Fate.LOST)
 
 
 def test_a_client_that_missed_three_roots_is_lost_and_one_that_missed_two_is_not() -> None:

@@ -21,6 +21,7 @@ COUNTERS_AHEAD = 100
 class Client:
     """`counter` is the last one used, `server_index` the server that is asked.
 
+    `bridges` lead on from the roots that are held, as `trust.anchors` says; they go when these change.
     `turn`: which of the ways to a certificate is tried. `breaks`: how often in a row a connection broke after the
     certificate had been shown.
     """
@@ -35,6 +36,7 @@ class Client:
     server_index: int = 0
     breaks: int = 0
     turn: int = 0
+    bridges: tuple[bytes, ...] = ()
     questions_failed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:

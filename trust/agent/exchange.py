@@ -1,7 +1,17 @@
 """Requests to the server in turn, and what its answers mean."""
 
+from dataclasses import replace
+
+from trust import anchors
+from trust.agent import est
 from trust.agent.client import Client
-from trust.agent.errors import CertificateRefusedError, HandshakeError, RefusedError, UnreachableError
+from trust.agent.errors import (
+    CertificateRefusedError,
+    HandshakeError,
+    RefusedError,
+    ServerNotTrustedError,
+    UnreachableError,
+)
 from trust.agent.est import NONCE
 from trust.agent.transport import Door, Reply, Request, Tls
 from trust.wire import messages
@@ -53,7 +63,7 @@ def ask(client: Client, at: Door, request: Request) -> Reply:
     it is CertificateRefusedError.
     """
     try:
-        reply = client.transport.send(at, request)
+        reply = _send(client, at, request)
     except UnreachableError as error:
         is_plain_break = error.connected and not isinstance(error, HandshakeError)
         if at.tls and at.tls.certificate and is_plain_break and _answers_without(client):
@@ -87,9 +97,43 @@ def fresh_nonce(client: Client, at: Door) -> bytes:
 
 def _answers_without(client: Client) -> bool:
     try:
-        return client.transport.send(door(client), NONCE).status == 200
+        return _send(client, door(client), NONCE).status == 200
     except UnreachableError:
         return False
+
+
+def _send(client: Client, at: Door, request: Request) -> Reply:
+    """Send; a server that cannot be verified is asked for its cross-certificates, which may lead to it, and again.
+
+    A TLS library follows the first way that the server sends, which starts from the roots before its newest one. Who
+    missed more rotations finds its own.
+    """
+    try:
+        return client.transport.send(_bridged(client, at), request)
+    except ServerNotTrustedError:
+        if not _find_bridges(client, at):
+            raise
+    return client.transport.send(_bridged(client, at), request)
+
+
+def _bridged(client: Client, at: Door) -> Door:
+    return replace(at, tls=replace(at.tls, bridges=client.bridges)) if at.tls and at.tls.roots else at
+
+
+def _find_bridges(client: Client, at: Door) -> bool:
+    """Tell whether a stranger in the server's place brought other cross-certificates than those that are known.
+
+    Nothing is told to it, and nothing believed but what roots that are held have signed.
+    """
+    if client.state.protocol != 315:
+        return False
+    try:
+        found = est.certificates(client.transport.send(replace(at, tls=Tls(())), est.CA_CERTIFICATES))
+    except (UnreachableError, WireError):
+        return False
+    bridges = anchors.bridges(client.state.held, found)
+    is_new, client.bridges = bool(bridges) and bridges != client.bridges, bridges
+    return is_new
 
 
 def _server(client: Client) -> Address:

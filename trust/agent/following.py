@@ -79,4 +79,4 @@ def _say_changes(client: Client, accepted: anchors.Accepted) -> None:
     for fingerprint in accepted.dropped:
         client.log.key("root-dropped", fingerprint)
     if accepted.added or accepted.dropped:
-        client.state.say_anew = True
+        client.state.say_anew, client.bridges = True, ()

@@ -31,7 +31,7 @@ def context(tls: Tls) -> ssl.SSLContext:
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.set_ciphers(":".join(SUITES))
     if tls.roots:
-        made.load_verify_locations(cadata=b"".join(tls.roots))
+        made.load_verify_locations(cadata=b"".join((*tls.roots, *tls.bridges)))
         made.verify_flags |= NO_CHECK_TIME  # `check_time` does, with patience
     else:
         made.check_hostname = False

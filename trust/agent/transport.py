@@ -4,16 +4,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from trust.agent.errors import AgentError
-
 
 @dataclass(frozen=True)
 class Tls:
-    """`roots` (DER) authenticate the server; with none it stays a stranger. With two paths a certificate is shown."""
+    """`roots` (DER) authenticate the server; with none it stays a stranger. With two paths a certificate is shown.
+
+    `bridges` (DER) are cross-certificates by which roots lead on: they count for no more than what is above them.
+    """
 
     roots: tuple[bytes, ...]
     certificate: Path | None = None
     key: Path | None = None
+    bridges: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,3 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Let go of what is still open; the next `send` opens it again."""
-
-
-def unexpected(reply: Reply, path: str) -> AgentError:
-    """Return the error for an answer that makes no sense."""
-    return AgentError(f"{path} answered {reply.status} with something unknown.", code="bad-answer")

@@ -90,7 +90,8 @@ def chain(root: Root) -> tuple[bytes, ...]:
     """Return what makes a certificate below `root` acceptable to whoever knows only an older root.
 
     A verifier takes the first issuer of the right name that it is sent, and does not go back. So the nearest root
-    comes first, and what leads on from that one follows: with it, two rotations are bridged as well as one.
+    comes first, and what leads on from that one follows: with it, two rotations are bridged as well as one, also if
+    the first root was gone before the second rotation. Clients that missed more find their way (`trust.agent`).
     """
     crosses = carried.rows(root.server).filter(subject__number__lte=root.number).select_related("issuer", "subject")
     by_pair = {(cross.subject.number or 0, cross.issuer.number or 0): bytes(cross.certificate_der) for cross in crosses}
@@ -99,7 +100,7 @@ def chain(root: Root) -> tuple[bytes, ...]:
         (issuer for subject, issuer in by_pair if subject == newest), key=lambda number: (number > newest, -number)
     )
     older = [issuer for issuer in own if issuer < newest]
-    onward = [(older[0], issuer) for issuer in older[1:] if (older[0], issuer) in by_pair]
+    onward = sorted((pair for pair in by_pair if pair[0] in older[:1] and pair[1] < pair[0]), reverse=True)
     return tuple(by_pair[pair] for pair in [*((newest, issuer) for issuer in own), *onward])
 
 
