@@ -11,7 +11,7 @@ from console.activity import log
 from console.activity.models import Outcome
 from console.jobs import queue
 from console.jobs.models import Job
-from console.lib import clock
+from console.lib import clock, durations
 from console.lib.actor import Actor
 from console.lib.digest import canonical_json, sha256_hex, timestamp
 from console.lib.errors import ConsoleError, InvalidError
@@ -59,6 +59,7 @@ def consequences(
         *(line for one in found for line in depends.lines(one)),
         *witnesses.consequences(root),
         _private_key(root),
+        *_planned(root, standing),
     )
 
 
@@ -177,8 +178,13 @@ def _record(root: Root, plan: Plan, job: Job, actor: Actor, overridden: int | No
 
 
 def schedule_in_a_week(root: Root, *, actor: Actor) -> Job:
-    """Schedule the revocation of a replaced root for a week after its replacement: the one-click offer (MIS-10)."""
+    """Schedule the revocation of a replaced root for a week after its replacement: the one-click offer (MIS-10).
+
+    One that somebody has planned meanwhile stays as it is.
+    """
     standing = Standing.read(current())
+    if planned := standing.pending.get(root.pk):
+        return planned
     due_at = offered_date(root, standing)
     seen = digest(consequences(root, standing))
     return request(root, Plan(RevocationReason.POLICY, "", seen, due_at), actor=actor)
@@ -251,6 +257,15 @@ def _unfinished(standing: Standing) -> Consequence:
         f"{len(unfinished)} of {len(every)} have not moved yet: {', '.join(unfinished)}",
         bad=True,
     )
+
+
+def _planned(root: Root, standing: Standing) -> Iterator[Consequence]:
+    """Yield the plan that a confirmation replaces: whoever confirms has seen it."""
+    if plan := standing.pending.get(root.pk):
+        # One that waits looks again by itself, and each look moves its date.
+        due = "" if plan.params.get(WHEN_READY) else timestamp(plan.due_at)
+        text = f"for {durations.stamp(plan.due_at)}, by {plan.actor_name}"
+        yield Consequence("Planned", text, fact=sha256_hex(canonical_json([str(plan.pk), due, plan.params])))
 
 
 def _private_key(root: Root) -> Consequence:

@@ -128,10 +128,16 @@ def test_one_click_schedules_a_week_after_the_replacement(make_root: MakeRoot) -
     old, new = make_root(), make_root()
     assert new.activated_at
     assert [root for root, _ in revocation.offers(Standing.read(old.server))] == [old]
+    seen_before = plan(old, due_in=timedelta(days=1))
     job = revocation.schedule_in_a_week(old, actor=ALICE)
     assert job.due_at == (new.activated_at + timedelta(days=7)).replace(second=0, microsecond=0)
     assert job.state == State.SCHEDULED
     assert revocation.offers(Standing.read(old.server)) == []
+    # Whoever had the dialog open has not seen this plan; who clicks the offer again leaves it as it is.
+    with pytest.raises(ConsequencesChangedError):
+        revocation.request(old, seen_before, actor=BOB)
+    assert revocation.schedule_in_a_week(old, actor=BOB) == job
+    assert revocation.request(old, plan(old, due_in=timedelta(days=2)), actor=BOB) == job
 
 
 def test_nothing_is_scheduled_by_itself(make_root: MakeRoot) -> None:  # MIS-10
