@@ -70,8 +70,22 @@ def test_order_search_and_back_keep_the_place(page: Page) -> None:
         expect(page).to_have_url(re.compile("q=till.*sort=name"))
 
 
+def test_one_long_name_hides_no_column(page: Page, server: Server) -> None:
+    rows.client(server, ".".join(letter * 62 for letter in "abcd"), root=None)
+    page.goto(f"{reverse('trust:clients')}?q=aaaa")
+    expect(page.locator("#grid tbody th")).to_be_in_viewport()
+    expect(page.locator("#grid").get_by_text("Last registration, UTC")).to_be_in_viewport(ratio=1)
+    page.locator("#grid tbody a").click()
+    page.locator("#act-revoke").click()
+    page.get_by_role("button", name="Revoke client").click()
+    expect(page.locator("#id_typed_error")).to_be_visible()
+    assert page.locator("dialog .body").evaluate("body => body.scrollWidth <= body.clientWidth")
+
+
 def test_a_client_is_revoked_in_its_dialog(page: Page) -> None:
     client = Client.objects.get(name="dsk-00")
+    page.goto(reverse("trust:clients"))
+    expect(page.locator("#side .env")).to_be_in_viewport(ratio=1)  # on which server
     page.goto(reverse("trust:client", args=[client.pk]))
     page.locator("#act-revoke").press("Enter")
     expect(page.locator("#dialog-title")).to_be_focused()

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from console.jobs.models import Job
 from keys.models.root import Root, RootState
+from tests.browser import judging
 from tests.browser.conftest import OpenPage
 from tests.browser.world import World
 
@@ -29,6 +30,9 @@ def test_a_new_tile_appears_and_the_old_key_is_planned_to_go(
     expect(page.get_by_role("heading", name="Create root key")).to_be_visible()
     run_jobs()
     expect(page.get_by_role("heading", name="ts1.example.com Root 2")).to_be_visible()
+    page.set_viewport_size(judging.PHONE)
+    judging.no_sideways_scroll(page)
+    page.set_viewport_size(judging.DESKTOP)
     page.get_by_role("button", name="Schedule revocation of Root 1 for").click()
     expect(page.locator(f"#cancel-{world.new.pk}")).to_be_visible()
     page.click(f"#cancel-{world.new.pk}")
