@@ -8,7 +8,8 @@ from console.lib.capability import Capability
 from console.navigation import may
 from trust.clients import counting, listing
 
-UNENCRYPTED, WAITING = f"?registered=none&registered={listing.PLAIN}", f"?mark={listing.PENDING}"
+USING_TLS, UNENCRYPTED = f"?registered=none&registered={listing.TLS}", f"?registered=none&registered={listing.PLAIN}"
+WAITING = f"?mark={listing.PENDING}"
 """Filters of Client Status."""
 
 
@@ -22,7 +23,7 @@ def clients(request: HttpRequest) -> Panel:
     status = _page("trust:clients") if reads else ""
     lines = [
         Fact("Connected now", f"{connected:,} of {numbers.of('clients'):,}", status),
-        Fact("Registered using TLS", f"{numbers.of('clients.tls'):,}"),
+        Fact("Registered using TLS", f"{numbers.of('clients.tls'):,}", f"{status}{USING_TLS}" if status else ""),
         Fact("Registered unencrypted", f"{numbers.of('clients.plain'):,}", f"{status}{UNENCRYPTED}" if status else ""),
         Fact("Waiting to re-enrol", f"{pending:,}", f"{status}{WAITING}" if status else ""),
         Fact("Counted", at=numbers.counted_at),
