@@ -7,7 +7,7 @@ lost: the client says the same with its next registration. A client that proves 
 from collections.abc import Callable
 from time import monotonic
 
-from trust.clients.guesses import origin
+from serving.sites import site
 from trust.clients.windows import Limit
 from trust.models.clients import Client
 
@@ -29,7 +29,7 @@ class Changes:
     def may_write(self, client: Client, address: str) -> bool:
         """Whether what a client says may be written now; counts it."""
         # The row first: what it refuses does not count for its neighbours.
-        return client.authenticated or (self._rows.passes(str(client.pk)) and self._sites.passes(origin(address)))
+        return client.authenticated or (self._rows.passes(str(client.pk)) and self._sites.passes(site(address)))
 
 
 CHANGES = Changes()

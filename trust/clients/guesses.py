@@ -4,7 +4,6 @@ Rows, so that every process of every host knows the same; a right credential cos
 what is refused by the limit costs none either.
 """
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +14,7 @@ from console.activity import log
 from console.activity.models import Outcome
 from console.lib.actor import Actor
 from console.lib.subject import Subject
+from serving.sites import site
 from trust.actions import Action
 from trust.models.credentials import Credential
 from trust.models.guesses import WrongCredential
@@ -23,7 +23,8 @@ WINDOW = timedelta(minutes=15)
 MOST_OF_ADDRESS = 20
 MOST_OF_CREDENTIAL = 100
 KEPT = timedelta(days=1)
-IPV6_SITE_BITS = 64  # RFC 4291 §2.5.4: below it a host takes any address it likes
+origin = site
+"""What an address is counted as."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +51,6 @@ def window(now: datetime) -> datetime:
 def seconds_left(now: datetime) -> int:
     """Return when to try again."""
     return int((window(now) + WINDOW - now).total_seconds()) + 1
-
-
-def origin(address: str) -> str:
-    """Return what an address is counted as: itself, or its site."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address[:45]
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    return str(ipaddress.IPv6Network((parsed, IPV6_SITE_BITS), strict=False).network_address)
 
 
 def count(credential: Credential | None, address: str, why: str, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from console.lib.errors import RefusedError
 from console.servers.models import Server
-from trust.clients.guesses import origin
+from serving.sites import site
 from trust.clients.registration_errors import TooManyError
 from trust.clients.windows import Window
 
@@ -30,13 +30,13 @@ class Newcomers:
 
     def count(self, address: str) -> None:
         """Count one more; raises TooManyError."""
-        site = origin(address)
+        here = site(address)
         with self._lock:
             now = self.now()
             # The shorter one first: what it refuses does not count for the day.
-            if self._minute.count(site, now) > MOST_A_MINUTE or self._minute.total > MOST_TOGETHER:
+            if self._minute.count(here, now) > MOST_A_MINUTE or self._minute.total > MOST_TOGETHER:
                 raise TooManyError("Too many new names at once. Try again later.", code="too-many")
-            if self._day.count(site, now) > MOST_A_DAY:
+            if self._day.count(here, now) > MOST_A_DAY:
                 raise TooManyError("Too many new names from this address today. Try again later.", code="too-many")
 
 

@@ -13,9 +13,9 @@ from console.lib import clock
 from console.lib.actor import Actor
 from console.lib.digest import timestamp
 from console.lib.errors import ConflictError, InvalidError
+from serving.sites import site
 from trust.actions import Action
 from trust.clients import places
-from trust.clients.guesses import origin
 from trust.clients.windows import Limit
 from trust.models.clients import Client, ClientState, PendingEnrolment
 
@@ -45,7 +45,7 @@ def wait(client_id: UUID, spki_fingerprint: str, credential_id: UUID, address: s
     if held is not None and going is None:
         _again(held, now)  # it keeps the place that it came by
         return
-    if going is None or not (held or _new.passes(origin(address))):
+    if going is None or not (held or _new.passes(site(address))):
         return
     for one in going:
         one.delete()

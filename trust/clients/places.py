@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from trust.clients.guesses import origin
+from serving.sites import site
 from trust.models.clients import PendingEnrolment
 
 MOST_OF_CREDENTIAL = 10
@@ -24,8 +24,8 @@ def room(waiting: Sequence[PendingEnrolment], address: str, now: datetime) -> li
 
     `waiting` are the keys of this client that came by the same credential.
     """
-    site = origin(address)
-    own = [one for one in waiting if origin(one.address) == site]
+    here = site(address)
+    own = [one for one in waiting if site(one.address) == here]
     if len(own) < MOST_OF_SITE and len(waiting) < MOST_OF_CREDENTIAL:
         return []
     crowd = own if len(own) >= MOST_OF_SITE else waiting
@@ -37,15 +37,15 @@ def room(waiting: Sequence[PendingEnrolment], address: str, now: datetime) -> li
 
 def _of_the_largest(waiting: Sequence[PendingEnrolment]) -> list[PendingEnrolment] | None:
     """Return the newest key of the site that has the most; None when none has more than one."""
-    sites = Counter(origin(one.address) for one in waiting)
-    site, number = sites.most_common(1)[0]
+    sites = Counter(site(one.address) for one in waiting)
+    largest, number = sites.most_common(1)[0]
     if number < 2:
         return None
-    return [max((one for one in waiting if origin(one.address) == site), key=lambda one: one.first_at)]
+    return [max((one for one in waiting if site(one.address) == largest), key=lambda one: one.first_at)]
 
 
 def crowded(waiting: Sequence[PendingEnrolment]) -> bool:
     """Whether a key may have found no place: some file or site has all it may have."""
     files = Counter(one.credential_id for one in waiting)
-    sites = Counter((one.credential_id, origin(one.address)) for one in waiting)
+    sites = Counter((one.credential_id, site(one.address)) for one in waiting)
     return max(files.values(), default=0) >= MOST_OF_CREDENTIAL or max(sites.values(), default=0) >= MOST_OF_SITE

@@ -4,9 +4,12 @@ KEYSTEAD_LISTENER_TLS=0 makes it the listener without TLS, which `trust.listenin
 """
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from serving.process import keep_memory_private
+
+if TYPE_CHECKING:
+    from serving.worker import OpenWorker
 
 TLS = os.environ.get("KEYSTEAD_LISTENER_TLS", "1") == "1"
 DEFAULT_BIND = "127.0.0.1:17472" if TLS else "127.0.0.1:17473"
@@ -17,6 +20,8 @@ certfile = os.devnull
 worker_class = "trust.listening.worker.ListenerWorker"
 workers = int(os.environ.get("KEYSTEAD_LISTENER_PROCESSES", "2")) if TLS else 1
 threads = 16
+MOST_OF_SITE = 12
+"""Threads for what comes from one address at once: sixteen half requests would have them all, for ten seconds."""
 worker_connections = 1000
 backlog = 1024
 keepalive = 95  # a client registers every 30 to 90 s, and keeps its connection for that
@@ -46,9 +51,10 @@ def ssl_context(_config: object, _default: object) -> Any:
     return _doors["doors"]
 
 
-def post_fork(_server: object, _worker: object) -> None:
-    """In each process that serves: it holds keys."""
+def post_fork(_server: object, worker: "OpenWorker") -> None:
+    """In each process that serves: it holds keys, and strangers reach it."""
     keep_memory_private()
+    worker.most_of_site = MOST_OF_SITE
 
 
 def post_worker_init(_worker: object) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.fixtures.listener import Listener
 from tests.fixtures.processes import wait_for
-from trust.listening import gate
+from trust.listening import gate, gunicorn_conf
 from trust.listening.worker import load
 
 REGISTER = b"POST /v1/registrations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -37,6 +37,30 @@ def end_of(connection: socket.socket) -> bytes:
         while part := connection.recv(65536):
             answered += part
     return answered
+
+
+@pytest.mark.one_database
+def test_one_machine_that_fills_the_listener_keeps_no_other_out(listener: Listener) -> None:
+    """Half requests hold threads for ten seconds, silent connections hold places: neither all of them.
+
+    There are so many that whoever waited for their end would wait for longer than this client does.
+    """
+    elsewhere = ("127.0.0.2", 0)
+    with contextlib.ExitStack() as held:
+
+        def hold(number: int, sent: bytes) -> None:
+            for _ in range(number):
+                there = socket.create_connection((listener.address, listener.port), 60, elsewhere)
+                held.enter_context(there).sendall(sent)
+
+        for number, sent in (
+            (8 * gunicorn_conf.threads, b"\x16\x03\x01\x02\x00\x01"),  # the beginning of a ClientHello
+            (gunicorn_conf.worker_connections + 50, b""),
+        ):
+            hold(number, sent)
+            with contextlib.closing(listener.connect(timeout=60)) as connection:
+                connection.request("GET", "/health/live")
+                assert connection.getresponse().status == 200
 
 
 @pytest.mark.one_database
