@@ -1,6 +1,6 @@
 """Bring a plan into the tables: all of it or nothing, while everybody else goes on writing.
 
-SQLite has one writer at a time, and 10,000 rows take it 2 to 7 seconds: too long for one transaction that keeps every
+SQLite has one writer at a time, and 10,000 rows take it 1 to 4 seconds: too long for one transaction that keeps every
 sign-in and every job waiting. So new rows are written ahead in batches, in a state that nobody sees (`INCOMING`), and
 one last short transaction (0.2 s for 10,000) writes what the HSM says of known keys, makes the new ones visible and
 closes with the entry. Whatever ends before that has changed nothing; what it wrote ahead is taken away, by the next

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db.models import Q
 
@@ -13,9 +13,8 @@ from hsm.device.objects import KeyFamily, ObjectRecord, Operation
 from hsm.models.groups import Group
 from hsm.models.objects import ObjectState, Origin, SecurityObject, Tombstone
 from hsm.models.tokens import TokenBinding
-from hsm.objects.record import hsm_columns, public_columns, values
+from hsm.objects.record import hsm_columns, public_columns
 from hsm.scan import Address, AllOf, NoneOf, Rule, ScanOption, rule
-from hsm.syncing import facts
 from hsm.syncing.facts import Facts
 from hsm.syncing.matching import KnownKey
 from hsm.syncing.plan import Addition, Buried, Plan, Update
@@ -102,8 +101,8 @@ def _of_the_console() -> frozenset[Address]:
     return frozenset((KeyFamily.KEY_PAIR, key.key_id) for key in bound)
 
 
-def additions(group: Group, plan: Plan, now: datetime) -> Iterator[SecurityObject]:
-    """Make the rows of new virtual keys, as nobody sees them yet."""
+def additions(group: Group, plan: Plan, now: datetime) -> Iterator[dict[str, Any]]:
+    """Yield the columns of new virtual keys, as nobody sees them yet."""
     graves = Tombstone.objects.in_bulk([one.tombstone.pk for one in plan.added if one.tombstone])
     for one in plan.added:
         yield _new(group, one, graves.get(one.tombstone.pk) if one.tombstone else None, now)
@@ -118,26 +117,28 @@ def write_down(row: SecurityObject, update: Update, now: datetime) -> SecurityOb
     return row
 
 
-def _new(group: Group, one: Addition, grave: Tombstone | None, now: datetime) -> SecurityObject:
+def _new(group: Group, one: Addition, grave: Tombstone | None, now: datetime) -> dict[str, Any]:
     record = one.record
-    label = facts.shown(record.label)
-    row = SecurityObject(
-        group_id=group.pk,
-        name=grave.name if grave else label or f"Key {record.key_id.hex()[:16]}",
-        label=label,
-        operations=values(record.operations),
-        origin=grave.origin if grave else Origin.FOUND,
-        state=ObjectState.INCOMING,
-        created_at=now,
-        created_by=FOUND_BY,
-        family=record.family.value,
-        spec=record.spec.value if record.spec else "",
-        key_type=record.key_type,
-        bits=record.bits,
-        key_id=record.key_id.hex(),
-    )
-    _take_facts(row, record, now)
-    return row
+    said = hsm_columns(record, now)
+    return {
+        "id": uuid4(),
+        "group_id": group.pk,
+        "name": grave.name if grave else said["hsm_label"] or f"Key {record.key_id.hex()[:16]}",
+        "label": said["hsm_label"],
+        "operations": said["hsm_operations"],
+        "origin": grave.origin if grave else Origin.FOUND,
+        "state": ObjectState.INCOMING,
+        "created_at": now,
+        "created_by": FOUND_BY,
+        "family": record.family.value,
+        "spec": record.spec.value if record.spec else "",
+        "key_type": record.key_type,
+        "bits": record.bits,
+        "key_id": record.key_id.hex(),
+        "spki_der": record.spki_der,
+        "fingerprint": said["hsm_fingerprint"],
+        **said,
+    }
 
 
 def _take_facts(row: SecurityObject, record: ObjectRecord, now: datetime) -> None:
