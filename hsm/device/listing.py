@@ -39,20 +39,20 @@ def record_digest(record: ObjectRecord) -> str:
 
 
 def _canonical(record: ObjectRecord) -> bytes:
-    """MessagePack of the fields in their order: one encoding for one record."""
+    """MessagePack of the fields in their order: one encoding for one record. Enums stand as their values."""
     claims = record.attributes
     return _encoder.encode(
         (
-            record.family.value,
+            record.family,
             record.key_id,
             record.label,
             record.key_type,
             record.bits,
-            record.spec.value if record.spec else None,
+            record.spec,
             record.spki_der,
             record.has_private,
             record.has_public,
-            [operation.value for operation in ordered(record.operations)],
+            ordered(record.operations),
             claims.sensitive,
             claims.extractable,
             claims.local,

@@ -1,6 +1,7 @@
 """From what the module host says about objects to what the port says."""
 
 from contextlib import suppress
+from functools import cache, lru_cache
 
 from hsm.device import spki
 from hsm.device.base import KeyAttributes, KeySpec
@@ -9,6 +10,13 @@ from hsm.device.objects import KeyFamily, ObjectRecord, Operation, Unmatched
 from hsm.device.objectwire import ObjectPart, UnmatchedPart
 
 AES_SPECS = {spec.bits: spec for spec in KeySpec if spec.is_aes}
+RSA_SPECS = {bits: spec for spec, bits in spki.RSA_BITS.items()}
+EC_SPECS = {
+    ec_params: spec
+    for ec_params, curve in spki.CURVES.items()
+    for spec, known in spki.SPEC_CURVES.items()
+    if known.name == curve.name
+}
 
 
 def object_record(part: ObjectPart) -> ObjectRecord:
@@ -28,13 +36,9 @@ def object_record(part: ObjectPart) -> ObjectRecord:
         spki_der=spki_der,
         has_private=part.has_private,
         has_public=part.has_public,
-        operations=frozenset(map(Operation, part.operations)),
-        attributes=KeyAttributes(
-            sensitive=part.sensitive,
-            extractable=part.extractable,
-            local=part.local,
-            never_extractable=part.never_extractable,
-            always_sensitive=part.always_sensitive,
+        operations=_operations(tuple(part.operations)),
+        attributes=_attributes(
+            part.sensitive, part.extractable, part.local, part.never_extractable, part.always_sensitive
         ),
         modifiable=part.modifiable,
     )
@@ -45,13 +49,20 @@ def unmatched_object(part: UnmatchedPart) -> Unmatched:
     return Unmatched(part.object_class, part.key_id, part.label, part.reason)
 
 
+@lru_cache(maxsize=128)  # as many as there are sets of operations
+def _operations(names: tuple[str, ...]) -> frozenset[Operation]:
+    return frozenset(map(Operation, names))
+
+
+_attributes = cache(KeyAttributes)  # 243 combinations at most
+
+
 def _spec(part: ObjectPart, bits: int | None) -> KeySpec | None:
     match part.key_type:
         case "AES":
             return AES_SPECS.get(bits or 0)
         case "RSA":
-            return next((spec for spec, size in spki.RSA_BITS.items() if size == bits), None)
+            return RSA_SPECS.get(bits or 0)
         case "EC" if part.public is not None:
-            curve = spki.CURVES.get(part.public.ec_params)
-            return next((spec for spec, known in spki.SPEC_CURVES.items() if curve and known.name == curve.name), None)
+            return EC_SPECS.get(part.public.ec_params)
     return None

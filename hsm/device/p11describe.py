@@ -7,8 +7,8 @@ key, is reported and never used.
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+import msgspec
 from pkcs11 import Attribute as A  # noqa: N817 - in tables
 from pkcs11 import KeyType, ObjectClass
 
@@ -16,7 +16,7 @@ from hsm.device.base import MAX_ANY_KEY_ID_BYTES
 from hsm.device.codes import CODES
 from hsm.device.errors import ErrorClass
 from hsm.device.faults import ModuleFaultError
-from hsm.device.objects import KeyFamily, Operation
+from hsm.device.objects import KeyFamily, Operation, ordered
 from hsm.device.objectwire import ObjectPart, PublicPart, UnmatchedPart
 from hsm.device.p11calls import ULONG_BYTES, Calls
 from hsm.device.p11fields import Fields
@@ -42,7 +42,10 @@ FIELDS: dict[int, int] = {
     **PUBLIC_VALUES,
 }
 # What is public about a key of these types
-WITH_PUBLIC = {"EC": (A.EC_PARAMS, A.EC_POINT), "RSA": (A.MODULUS, A.PUBLIC_EXPONENT)}
+WITH_PUBLIC = {
+    "EC": {"ec_params": A.EC_PARAMS, "ec_point": A.EC_POINT},
+    "RSA": {"modulus": A.MODULUS, "exponent": A.PUBLIC_EXPONENT},
+}
 PUBLIC_KEY, CERTIFICATE = int(ObjectClass.PUBLIC_KEY), int(ObjectClass.CERTIFICATE)
 KEY_CLASSES = {
     int(ObjectClass.PRIVATE_KEY): KeyFamily.KEY_PAIR,
@@ -56,8 +59,7 @@ CLASS_NAMES: dict[int, str] = {kind.value: f"CKO_{kind.name.lstrip('_')}" for ki
 Claims = dict[str, bool | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Half:
+class Half(msgspec.Struct, frozen=True, gc=False):
     """One object of the token as it describes itself; `key_id` and `label` as they are, `key_type` by its name."""
 
     handle: int
@@ -107,7 +109,7 @@ class Describer:
 
     def _complete(self, session: int, handle: int, key_type: str, values: dict[int, bytes]) -> None:
         """Ask alone for what did not fit the buffers."""
-        for kind in WITH_PUBLIC.get(key_type, ()):
+        for kind in WITH_PUBLIC.get(key_type, {}).values():
             if kind not in values and (value := self._fields.alone(session, handle, kind)) is not None:
                 values[kind] = value
 
@@ -191,7 +193,7 @@ def key_part(family: KeyFamily, halves: list[Half]) -> ObjectPart:
         public=shown.public,
         has_private=private is not None,
         has_public=any(half.is_public for half in halves),
-        operations=[operation.value for operation in Operation if operation in allowed],
+        operations=list[str](ordered(allowed)),
         **{**claims, "modifiable": main.claims["modifiable"]},
     )
 
@@ -200,8 +202,7 @@ def why_no_key(halves: list[Half]) -> str:
     """Return why these objects of one family and CKA_ID are no key; an empty text when they are one."""
     if len(halves) == 1:
         return ""
-    of_a_class = Counter(half.object_class for half in halves)
-    if any(count > 1 for count in of_a_class.values()):
+    if len({half.object_class for half in halves}) < len(halves):
         return f"{len(halves)} objects share its CKA_ID."
     if len({half.key_type for half in halves}) > 1:
         return "Its halves are of different types."
@@ -238,7 +239,7 @@ def _number(value: bytes | None) -> int | None:
 
 def _public(key_type: str, values: dict[int, bytes]) -> PublicPart | None:
     """Return what a half says of the public value; a private EC key names its curve only."""
-    names = WITH_PUBLIC.get(key_type)
-    if names is None or any(len(values.get(kind, b"")) > MAX_NUMBER_BYTES for kind in names):
+    if key_type not in WITH_PUBLIC:
         return None
-    return PublicPart(*(values.get(kind, b"") if kind in names else b"" for kind in PUBLIC_VALUES))
+    public = {name: values.get(kind, b"") for name, kind in WITH_PUBLIC[key_type].items()}
+    return PublicPart(**public) if max(map(len, public.values())) <= MAX_NUMBER_BYTES else None

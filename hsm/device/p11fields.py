@@ -29,7 +29,6 @@ class Fields:
         self, calls: Calls, capacities: Mapping[int, int], flags: Sequence[int], optional: frozenset[int]
     ) -> None:
         self._calls = calls
-        self._optional = optional
         places = [*capacities.items(), *((kind, 1) for kind in flags)]
         self._arena = ctypes.create_string_buffer(sum(capacity for _, capacity in places))
         base, start = ctypes.addressof(self._arena), 0
@@ -43,7 +42,8 @@ class Fields:
         self._pristine = bytes(self._template)
         self._get, self._address = calls.attribute_reader(), ctypes.addressof(self._template)
         self._layout = struct.Struct("@" + "LPL" * len(rows))
-        self._long = self._places[: len(capacities)]
+        self._long = [(*place, bytes([UNTOUCHED]) * place[2]) for place in self._places[: len(capacities)]]
+        self._sought = {kind for kind, capacity in capacities.items() if capacity > ULONG_BYTES} - optional
         self._flags = self._places[len(capacities) :]
         self._flags_start, self._all_flags = len(self._arena) - len(flags), (1,) * len(flags)
 
@@ -59,9 +59,11 @@ class Fields:
             raise ModuleFaultError(code_of_number(number))
         raw, lengths = self._arena.raw, self._layout.unpack_from(self._template)[2::3]
         values: dict[int, bytes] = {}
-        for (kind, start, capacity), length in zip(self._long, lengths, strict=False):
-            value = raw[start : start + length] if length <= capacity else None
-            if number and self._is_doubtful(kind, value, capacity):
+        for (kind, start, capacity, untouched), length in zip(self._long, lengths, strict=False):
+            fits = length <= capacity
+            value = raw[start : start + length] if fits else None
+            # It may be there all the same: never looked at by the module, or too long for the buffer.
+            if number and (value == untouched if fits else kind in self._sought):
                 value = self.alone(session, handle, kind)
             if value is not None:
                 values[kind] = value
@@ -69,12 +71,6 @@ class Fields:
         if number:
             flags = self._mended(session, handle, flags, lengths[len(self._long) :])
         return values, flags
-
-    def _is_doubtful(self, kind: int, value: bytes | None, capacity: int) -> bool:
-        """Say whether it may be there all the same: too long for the buffer, or never looked at by the module."""
-        if value is None:
-            return capacity > ULONG_BYTES and kind not in self._optional
-        return len(value) == capacity and value == bytes([UNTOUCHED]) * capacity
 
     def _mended(self, session: int, handle: int, flags: bytes, lengths: tuple[int, ...]) -> bytes:
         if lengths == self._all_flags and UNTOUCHED not in flags:
