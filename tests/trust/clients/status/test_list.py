@@ -15,7 +15,7 @@ from console.servers.models import Server
 from keys.models.root import Root
 from tests.trust.clients.status.conftest import MakeClients
 from trust.clients import counting
-from trust.clients.listing import SORTS, Wanted
+from trust.clients.listing import SORTS, Wanted, listed
 from trust.models.clients import NEVER, Client, PendingEnrolment
 
 NAME = re.compile(r'id="client-[0-9a-f-]+" href="[^"]+">([^<]+)<')
@@ -215,13 +215,17 @@ def test_a_fragment_is_only_the_table(make_clients: MakeClients, admin_client: B
     assert response.content.decode().lstrip().startswith('<div id="grid">')
 
 
-def test_every_choice_is_found_by_an_index(server: Server, new: Root) -> None:
-    """With nothing known of the table's contents, as on a fresh database."""
+@pytest.fixture
+def indexed(server: Server) -> None:
+    """Have PostgreSQL use the indexes that there are: it would rather read a small table without one."""
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:  # which would rather read a small table without an index
-            cursor.execute("SET LOCAL enable_seqscan = off")
-            cursor.execute("SET LOCAL enable_sort = off")
-            cursor.execute("SET LOCAL enable_bitmapscan = off")
+        with connection.cursor() as cursor:
+            for way in ("seqscan", "sort", "bitmapscan"):
+                cursor.execute(f"SET LOCAL enable_{way} = off")
+
+
+def test_every_choice_is_found_by_an_index(server: Server, new: Root, indexed: None) -> None:
+    """With nothing known of the table's contents, as on a fresh database."""
     for wanted in (Wanted(), Wanted(root=str(new.pk)), Wanted(mark="unproven"), Wanted(mark="revoked")):
         for sort in SORTS:
             sign = "-" if sort[0] == "-" else ""
@@ -230,3 +234,23 @@ def test_every_choice_is_found_by_an_index(server: Server, new: Root) -> None:
                 assert "SEARCH" in plan or "Index" in plan, plan
                 assert "TEMP B-TREE" not in plan, plan
                 assert "Sort" not in plan, plan
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sorts"), [(Wanted(), SORTS), (Wanted(q="c"), SORTS[:1]), (Wanted(q="10."), SORTS[:1])]
+)
+def test_no_page_reads_the_whole_table(
+    make_clients: MakeClients, indexed: None, wanted: Wanted, sorts: tuple[str, ...]
+) -> None:
+    make_clients("c1", "c2", "c3", address="10.0.0.1")
+    for sort in sorts:
+        cursor = listed(wanted, sort=sort, size=1).page.next
+        with CaptureQueriesContext(connection) as asked:
+            assert len(listed(wanted, sort=sort, cursor=cursor, size=1).page.rows) == 1
+        for query in list(asked):
+            with connection.cursor() as explaining:
+                explaining.execute(f"{connection.ops.explain_query_prefix()} {query['sql']}")
+                plan = str(explaining.fetchall())
+            assert "Seq Scan on trust_client" not in plan, plan
+            assert "SCAN trust_client" not in plan, plan
+            assert "SEARCH trust_client" in plan or "Index" in plan, plan
