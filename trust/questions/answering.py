@@ -22,7 +22,7 @@ def take(given: messages.Answer, peer: Peer) -> Answer:
     if peer.certificate_der is None:
         raise RefusedError("Only a client that shows its certificate can answer.", code="enrol-first")
     client = identify(peer.certificate_der, now).client
-    question = Question.objects.filter(pk=given.question, document__isnull=False).first()
+    question = _asked(given.question)
     if question is None:
         raise NotFoundError("There is no such question.", code="question-unknown")
     if question.closes_at <= now:
@@ -34,6 +34,13 @@ def take(given: messages.Answer, peer: Peer) -> Answer:
             )
     except IntegrityError as error:
         return _first(question, client.pk, given, error)
+
+
+def _asked(question_id: str) -> Question | None:
+    try:
+        return Question.objects.filter(pk=UUID(question_id), document__isnull=False).first()
+    except ValueError:  # as long as an id, of the same signs, and none
+        return None
 
 
 def _first(question: Question, client_id: UUID, given: messages.Answer, error: IntegrityError) -> Answer:

@@ -142,6 +142,9 @@ def test_a_client_answers_once_while_the_question_is_open(
     machine.shows = bytes(certify(rows.client(keys.server, machine.name), above).der)
     question = asking.ask(QuestionKind.COMPUTER_NAME, actor=keys_actor())
     assert send(machine, question, "host-1") == (404, "question-unknown")
+    for no_id in ("0" * 36, "-" * 36):
+        unknown = machine.send(msgspec.json.encode({"question": no_id, "value": "host-1"}), "/v1/answers")
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "question-unknown")
     run_jobs()
     (told,) = [one for one in machine.register().json()["documents"] if one["kind"] == "question"]
     assert told["payload"]
