@@ -17,11 +17,6 @@ def _enqueue(server: Server) -> Job:
     return queue.enqueue(TIDY, subject=server.subject, actor=ACTOR, server=server)
 
 
-def test_a_job_runs_in_a_worker(workers: Workers, server: Server) -> None:
-    workers.worker()
-    assert workers.wait(_enqueue(server)).state == State.SUCCEEDED
-
-
 def test_a_job_waits_for_a_broker_that_was_killed(workers: Workers, server: Server, broker: Broker) -> None:
     workers.worker()
     workers.wait(_enqueue(server))
@@ -43,8 +38,9 @@ def test_housekeeping_runs_by_beat_alone(workers: Workers, server: Server) -> No
     assert Job.objects.filter(kind_name=TIDY.name).count() == 1
 
 
-def test_a_job_waits_for_a_worker_that_was_killed(workers: Workers, server: Server) -> None:
+def test_a_job_runs_in_a_worker_and_waits_for_one_that_was_killed(workers: Workers, server: Server) -> None:
     first = workers.worker()
+    assert workers.wait(_enqueue(server)).state == State.SUCCEEDED
     first.kill()
     job = _enqueue(server)
     workers.worker("second")
