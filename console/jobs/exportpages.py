@@ -1,8 +1,9 @@
 """The two views of an export: its page, and the file handed out. What may be exported is the caller's."""
 
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
+from django import forms
 from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
@@ -14,6 +15,8 @@ CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "zip": "application/zip"}
 
 class FilterForm(Protocol):
     """A form whose `wanted` is empty while it does not hold."""
+
+    fields: dict[str, forms.Field]
 
     @property
     def wanted(self) -> Filter:
@@ -28,6 +31,18 @@ def sent(request: HttpRequest) -> QueryDict:
     return request.POST if request.method == "POST" else request.GET
 
 
+def in_words(form: FilterForm) -> list[tuple[str, str]]:
+    """Return the parts of the filter in use as label and text: a choice by its words, several in a row."""
+    told = []
+    for name, value in form.wanted.as_params().items():
+        field = form.fields.get(name)
+        words: dict[str, str] = {str(key): str(text) for key, text in getattr(field, "choices", ())}
+        values = value if isinstance(value, list) else [value]
+        text = ", ".join(words.get(one, str(one)) for one in values) or "Neither"
+        told.append((str(getattr(field, "label", None) or name.capitalize()), text))
+    return told
+
+
 def page(request: HttpRequest, export: Export, form: FilterForm, template: str) -> HttpResponse:
     """Show what would be exported, and earlier exports; a POST with a form that holds asks for one."""
     posted = request.method == "POST"
@@ -35,7 +50,7 @@ def page(request: HttpRequest, export: Export, form: FilterForm, template: str) 
     if posted and form.is_valid():
         export.request(form.wanted, actor=user.actor)
         return redirect(request.path)
-    context: dict[str, Any] = {"form": form, "wanted": form.wanted, **export.shown(user)}
+    context = {"form": form, "wanted": form.wanted, "in_words": in_words(form), **export.shown(user)}
     return render(request, template, context, status=422 if posted else 200)
 
 

@@ -42,12 +42,3 @@ class ObjectFilter(forms.Form):
     def wanted(self) -> Wanted:
         """Return the filter; an empty one when a field does not hold."""
         return Wanted(**self.cleaned_data) if self.is_valid() else Wanted()
-
-    def in_words(self) -> list[tuple[str, str]]:
-        """Return the parts of the filter in use, as label and text."""
-        told = []
-        for name, value in self.wanted.as_params().items():
-            field = self.fields[name]
-            choices: Any = getattr(field, "choices", ())
-            told.append((str(field.label or name.capitalize()), str(dict(choices).get(value, value))))
-        return told

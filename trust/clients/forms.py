@@ -66,19 +66,6 @@ class ClientFilter(forms.Form):
             return Wanted()
         return Wanted(**{**self.cleaned_data, "registered": frozenset(self.cleaned_data["registered"])})
 
-    def in_words(self) -> list[tuple[str, str]]:
-        """Return the parts of the filter in use, as label and text."""
-        told = []
-        for name, value in self.wanted.as_params().items():
-            field = self.fields[name]
-            choices: dict[Any, Any] = dict(getattr(field, "choices", ()))
-            if isinstance(value, list):
-                text = ", ".join(str(choices[one]) for one in value) or "Neither"
-            else:
-                text = str(choices.get(value, choices.get(int(value)) if value.isdecimal() else None) or value)
-            told.append((str(field.label or name.capitalize()), text))
-        return told
-
 
 class AllowForm(forms.Form):
     """Let a client enrol once without proof of its last key: with the key that is chosen, where some wait."""
