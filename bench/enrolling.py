@@ -18,7 +18,6 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -27,9 +26,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from bench import stage
-
-if TYPE_CHECKING:
-    from tests.fixtures.listener import Listener
 
 AT_ONCE = 8
 IN_A_ROUND = 800
@@ -51,7 +47,11 @@ Connect = Callable[[], socket.socket]
 
 def measure_on(database_url: str | None) -> dict[str, float]:
     """Return the figures on one database; None is SQLite."""
-    with stage.console(database_url) as folder, _listener(folder) as listener, _cfssl(folder, database_url) as port:
+    with (
+        stage.console(database_url) as folder,
+        stage.listener(folder) as listener,
+        _cfssl(folder, database_url) as port,
+    ):
         basic = _credential()
         context = listener.context()
         context.maximum_version = ssl.TLSVersion.TLSv1_3
@@ -87,21 +87,6 @@ def _check_stored(least: int) -> None:
     from trust.models.certificates import Certificate
 
     assert Certificate.objects.count() >= least
-
-
-@contextmanager
-def _listener(folder: Path) -> "Iterator[Listener]":
-    from console.servers.current import current
-    from tests.fixtures.listener import make_listener
-
-    listener = make_listener(
-        folder, folder / "var", current(), KEYSTEAD_LISTENER_PROCESSES="2", KEYSTEAD_LOG_LEVEL="ERROR"
-    )
-    listener.start()
-    try:
-        yield listener
-    finally:
-        listener.stop()
 
 
 @contextmanager

@@ -13,8 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from http.client import HTTPConnection
@@ -70,7 +69,7 @@ class Machine:
 
 def measure() -> dict[str, float]:
     """Return the rates, the cost of the batches, and what follows from them."""
-    with postgres.cluster(durable=True) as url, stage.console(url) as folder, _listener(folder) as listener:
+    with postgres.cluster(durable=True) as url, stage.console(url) as folder, stage.listener(folder) as listener:
         machines = [_enrol(listener, folder, f"pc-{number}.example.com") for number in range(AT_ONCE)]
         _register(listener, machines, 1.0, keep=True)
         rounds = [
@@ -220,18 +219,3 @@ def _written_a_second() -> float:
         write(seen)
         rates.append(batch / (time.perf_counter() - began))
     return median(rates)
-
-
-@contextmanager
-def _listener(folder: Path) -> "Iterator[Listener]":
-    from console.servers.current import current
-    from tests.fixtures.listener import make_listener
-
-    listener = make_listener(
-        folder, folder / "var", current(), KEYSTEAD_LISTENER_PROCESSES="2", KEYSTEAD_LOG_LEVEL="ERROR"
-    )
-    listener.start()
-    try:
-        yield listener
-    finally:
-        listener.stop()

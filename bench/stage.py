@@ -14,6 +14,7 @@ from django.core.management import call_command
 if TYPE_CHECKING:
     from django.db.models import Model
 
+    from tests.fixtures.listener import Listener
     from tests.fixtures.processes import Workers
 
 
@@ -74,3 +75,17 @@ def workers(folder: Path, application: str = "console") -> "Iterator[Workers]":
     finally:
         made.stop()
         broker.stop()
+
+
+@contextmanager
+def listener(folder: Path) -> "Iterator[Listener]":
+    """Start the listener of a console with two processes, and yield it."""
+    from console.servers.current import current
+    from tests.fixtures.listener import make_listener
+
+    made = make_listener(folder, folder / "var", current(), KEYSTEAD_LISTENER_PROCESSES="2", KEYSTEAD_LOG_LEVEL="ERROR")
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()

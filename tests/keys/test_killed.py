@@ -2,15 +2,11 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from console.jobs import sweeping
-from console.jobs.models import OPEN, Job
-from console.lib import clock
-from console.servers.models import Server
+from console.jobs.models import Job
 from keys import logkey, revocation, roots
 from keys.jobs import CREATE_ROOT, CROSS_CERTIFY, DESTROY_KEY, REMAKE_SUBORDINATES, REVOKE_ROOT
 from keys.keystore import open_local_store
@@ -24,27 +20,6 @@ from tests.keys.conftest import ALICE
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 RunJobs = Callable[..., list[Job]]
-
-
-@pytest.fixture
-def go_on(server: Server, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let time pass until leases have run out, and run everything, until nothing but housekeeping is open."""
-    real = clock.now
-    passed = timedelta()
-
-    def go() -> None:
-        nonlocal passed
-        for _ in range(6):
-            passed += timedelta(minutes=20)
-            monkeypatch.setattr("console.lib.clock.now", lambda ahead=passed: real() + ahead)
-            sweeping.settle_lost(server, clock.now())
-            run_jobs(due=True)
-            if not Job.objects.filter(state__in=OPEN, every_s=0).exists():
-                return
-        left = [(job.kind_name, job.state, job.message) for job in Job.objects.filter(state__in=OPEN)]
-        raise AssertionError(f"still open: {left}")
-
-    return go
 
 
 CREATION = [

@@ -3,13 +3,11 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from console.jobs import sweeping
-from console.jobs.models import OPEN, Job
-from console.lib import clock
+from console.jobs.models import Job
 from console.servers.models import Server
 from hsm.device.base import KeySpec
 from hsm.device.objects import Operation
@@ -19,6 +17,7 @@ from hsm.objects import generation
 from hsm.objects.generation import Wanted
 from tests.fixtures.groups import ALICE
 from tests.fixtures.softhsm import SoftHsm, Token
+from tests.shim.faulty import SOURCE, FaultyModule, build
 
 RunJobs = Callable[..., list[Job]]
 MakeKey = Callable[..., SecurityObject]
@@ -100,28 +99,31 @@ def apply_changes(group: Group) -> None:
 
 
 @pytest.fixture
-def go_on(server: Server, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let time pass until leases have run out, and run everything, until nothing is open or to be looked for."""
+def go_on(server: Server, go_on: Callable[..., None]) -> Callable[[], None]:
+    """Go on, until nothing is to be looked for on a device either."""
     from hsm.objects import reconciler
 
-    real = clock.now
-    passed = timedelta()
+    def look() -> bool:
+        reconciler.reconcile(server)
+        return SecurityObject.objects.filter(look_after__isnull=False, state=ObjectState.FAILED).exists()
 
-    def go() -> None:
-        nonlocal passed
-        for _ in range(6):
-            passed += timedelta(minutes=20)
-            monkeypatch.setattr("console.lib.clock.now", lambda ahead=passed: real() + ahead)
-            sweeping.settle_lost(server, clock.now())
-            run_jobs(due=True)
-            reconciler.reconcile(server)
-            late = SecurityObject.objects.filter(look_after__isnull=False, state=ObjectState.FAILED)
-            if not Job.objects.filter(state__in=OPEN, every_s=0).exists() and not late.exists():
-                return
-        left = [(job.kind_name, job.state, job.message) for job in Job.objects.filter(state__in=OPEN, every_s=0)]
-        raise AssertionError(f"still open: {left}")
+    return lambda: go_on(look)
 
-    return go
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(SOURCE, tmp_path_factory.mktemp("shim") / "libfaulty.so")
+
+
+@pytest.fixture
+def shim(library: Path, slot: Slot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FaultyModule:
+    """Return the real module inside the shim."""
+    folder = tmp_path / "orders"
+    folder.mkdir()
+    module = FaultyModule(library, folder, slot.token.module)
+    for name, value in module.environment.items():
+        monkeypatch.setenv(name, value)
+    return module
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from tests.fixtures.gateway import Gateways
 from tests.fixtures.groups import ALICE
 from tests.hsm.objects.conftest import CIPHER, SIGNING, MakeKey, RunJobs, Slot, apply_changes
 from tests.hsm.objects.samples import AES_KEY, ec_key, written
-from tests.shim.faulty import SOURCE, FaultyModule, build
+from tests.shim.faulty import FaultyModule
 
 GoOn = Callable[[], None]
 
@@ -37,21 +36,6 @@ def ask(group: Group, name: str = "payments", spec: KeySpec = KeySpec.EC_P256) -
 def bring(group: Group, value: bytes, spec: KeySpec) -> tuple[SecurityObject, Job]:
     wanted = Wanted("brought", spec, CIPHER if spec.is_aes else SIGNING)
     return importing.request(group, wanted, Secret(value), spelling=Spelling.RAW, passphrase=None, actor=ALICE)
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(SOURCE, tmp_path_factory.mktemp("shim") / "libfaulty.so")
-
-
-@pytest.fixture
-def shim(library: Path, slot: Slot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FaultyModule:
-    folder = tmp_path / "orders"
-    folder.mkdir()
-    module = FaultyModule(library, folder, slot.token.module)
-    for name, value in module.environment.items():
-        monkeypatch.setenv(name, value)
-    return module
 
 
 @pytest.fixture(params=["module", "gateway"])

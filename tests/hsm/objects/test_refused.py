@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +21,7 @@ from hsm.objects.transitions import GIVE_UP
 from hsm.syncing import requests as syncing
 from tests.fixtures.groups import ALICE
 from tests.hsm.objects.conftest import MakeKey, RunJobs, Slot, apply_changes
-from tests.shim.faulty import SOURCE, FaultyModule, build
+from tests.shim.faulty import FaultyModule
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -42,22 +41,6 @@ with token.open(rw=True, user_pin=os.environ["KEYSTEAD_TEST_PIN"]) as session:
 
 def fresh(key: SecurityObject) -> SecurityObject:
     return SecurityObject.objects.select_related("group").get(pk=key.pk)
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(SOURCE, tmp_path_factory.mktemp("shim") / "libfaulty.so")
-
-
-@pytest.fixture
-def shim(library: Path, slot: Slot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FaultyModule:
-    """Return the real module inside the shim."""
-    folder = tmp_path / "orders"
-    folder.mkdir()
-    module = FaultyModule(library, folder, slot.token.module)
-    for name, value in module.environment.items():
-        monkeypatch.setenv(name, value)
-    return module
 
 
 @pytest.fixture
