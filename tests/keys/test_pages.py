@@ -172,6 +172,10 @@ def test_revoke_now_and_later(make_root: MakeRoot, admin_client: Client, run_job
     detail = text(admin_client.get(reverse("keys:root", args=[old.pk])))
     assert "Last CRL" in detail
     assert "Revocation directive" in detail
+    assert "need a new init file" not in detail
+    Root.objects.filter(pk=old.pk).update(revocation_reason="compromised")
+    detail = text(admin_client.get(reverse("keys:root", args=[old.pk])))
+    assert f'{reverse("trust:dependants", args=[old.pk])}?fate=lost">Clients that need a new init file' in detail
 
 
 @pytest.mark.parametrize(

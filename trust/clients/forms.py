@@ -23,7 +23,7 @@ MARKS = (
     ("", "Any"),
     ("unproven", "Unauthenticated"),
     (PENDING, "Waits to re-enrol"),
-    (UNAWARE, "Does not hold the newest root"),
+    (UNAWARE, "Without newest root"),
     ("revoked", "Revoked"),
 )
 

@@ -51,7 +51,7 @@ class ClientWitness:
             if number := numbers.of(f"{counting.HOLDING}{gone.fingerprint}"):
                 name = f"Clients that still hold {gone.short_name}, which is revoked"
                 state = f"{amount(number, KIND)}: not reached yet by the order to forget it"
-                yield Component(name, KIND, done=False, state=state, number=0)
+                yield Component(name, KIND, done=False, state=state, number=0, url=_url(gone))
 
     def dependants(self, root: Root) -> Dependants | None:
         """Return who needs `root` now, with the first of them by name."""

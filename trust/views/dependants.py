@@ -23,12 +23,16 @@ FATES = {"": None, "disturbed": Fate.DISTURBED, "lost": Fate.LOST}
 @require_safe
 @access(Capability.READ)
 def dependants(request: HttpRequest, root_id: uuid.UUID) -> HttpResponse:
-    """Show who would be disturbed or lost if a root were revoked now: as usual, or as compromised."""
+    """Show who would be disturbed or lost if a root were revoked now: as usual, or as compromised.
+
+    Of one that is revoked, who still is: for the reason that it was revoked for, unless another is asked about.
+    """
     root = roots.find(root_id)
     known, now = dependence.world(root.server), clock.now()
     if str(root.fingerprint) not in known.roots:
         raise KeyNotFoundError("No client can depend on this key: it is for Client 7.2, or was never in use.")
-    chosen = {"reason": request.GET.get("reason", ""), "fate": request.GET.get("fate", "")}
+    given = "compromised" if root.revocation_reason == RevocationReason.COMPROMISED else ""
+    chosen = {"reason": request.GET.get("reason", given), "fate": request.GET.get("fate", "")}
     reason, fate = REASONS.get(chosen["reason"], RevocationReason.POLICY), FATES.get(chosen["fate"])
     page = dependence.page(known, root, reason, now, fate=fate, cursor=request.GET.get("at", ""))
     context = {

@@ -154,6 +154,10 @@ def test_the_page_names_them_with_the_reason(server: Server, three: list[Root], 
     assert "pc-disturbed" not in worst
     assert "needs a new init file" in worst
     assert "can be deceived" in worst
+    rows.revoke(old, RevocationReason.COMPROMISED)
+    afterwards = admin_client.get(address).content.decode()
+    assert "pc-lost" in afterwards
+    assert "can be deceived" in afterwards
     assert admin_client.get(reverse("trust:dependants", args=[server.pk])).status_code == 404
 
 
