@@ -24,7 +24,7 @@ from tests.keys.test_revocation import plan
 from trust.models.certificates import Certificate
 from trust.publishing import publishing
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.one_database]
 
 
 def at_work() -> QuerySet[Job]:

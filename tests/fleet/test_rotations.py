@@ -191,6 +191,7 @@ def test_what_is_foretold_comes_true(trial: Trial, init_file: Callable[[], bytes
         assert trial.fates == set(Fate)
 
 
+@pytest.mark.one_database
 def test_who_was_away_for_three_rotations_comes_back_over_two_cross_certificates_and_no_more(trial: Trial) -> None:
     """Rows KEY-43, KEY-57: roots that overlapped shorten the way; one that was compromised ends it."""
     policy, compromised = RevocationReason.POLICY, RevocationReason.COMPROMISED
