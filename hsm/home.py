@@ -1,11 +1,11 @@
 """What Home, the menu and the pages of users show of groups. It reads the database only."""
 
 from dataclasses import dataclass
-from typing import cast
 
 from django.http import HttpRequest
 from django.urls import reverse
 
+from console.accounts.asking import user_of
 from console.accounts.models import User
 from console.accounts.sections import Section
 from console.home import Fact, Mark, Panel, Step
@@ -50,12 +50,12 @@ def _of_user(membership: GroupMember) -> UserGroup:
 
 def in_menu(request: HttpRequest) -> bool:
     """Return whether Groups and Security Objects have something for a user without a role in the console."""
-    return sees_a_group(cast("User", request.user))
+    return sees_a_group(user_of(request))
 
 
 def groups(request: HttpRequest) -> Panel:
     """Show how many HSM groups are connected; for Environment Status."""
-    seen = list(visible_groups(cast("User", request.user)).prefetch_related("connections"))
+    seen = list(visible_groups(user_of(request)).prefetch_related("connections"))
     of_hsm = [group for group in seen if group.is_hsm]
     away = [group for group in of_hsm if not is_connected(group)]
     lines = [
@@ -76,7 +76,7 @@ def _state(connected: int, of: int) -> tuple[Mark, str]:
 
 def first_group(request: HttpRequest) -> Step:
     """Propose a group: keys that applications use live in one."""
-    user = cast("User", request.user)
+    user = user_of(request)
     url = reverse("hsm:group-new" if user.may(Capability.MANAGE_HSM) else "hsm:groups")
     text = "Keys live in groups: in an HSM, reached through a gateway or a module, or in this server's pki.db."
     return Step("Create a group", text, url, done=visible_groups(user).exists())

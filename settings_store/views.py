@@ -1,6 +1,6 @@
 """Administration > Configuration > Settings > Advanced Settings."""
 
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -9,11 +9,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from console.accounts.models import User
+from console.accounts.asking import actor_of, user_of
 from console.activity import log
 from console.lib import htmx
 from console.lib.access import access
-from console.lib.actor import Actor
 from console.lib.capability import Capability
 from console.lib.errors import ConflictError, InvalidError, NotFoundError
 from console.lib.subject import Subject
@@ -40,7 +39,7 @@ def settings_list(request: HttpRequest) -> HttpResponse:
         "sort": sort if sort in grid.SORTS else "name",
         "findings": snapshot.findings(),
         "saved": _saved(request.GET.get("saved", "")),
-        "may_change": _user(request).may(Capability.MANAGE_SETTINGS),
+        "may_change": user_of(request).may(Capability.MANAGE_SETTINGS),
     }
     context["lines"] = grid.lines(containing=context["q"], group=group, sort=str(context["sort"]))
     is_fragment = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
@@ -65,7 +64,7 @@ def add(request: HttpRequest) -> HttpResponse:
                 data["value"],
                 scope=data["scope"],
                 value_type=data["value_type"],
-                actor=_actor(request),
+                actor=actor_of(request),
                 keep_unknown_name=keep,
             )
         except NearMissError as error:
@@ -97,7 +96,7 @@ def save(request: HttpRequest, setting_key: str) -> HttpResponse:
     status = 422
     if form.is_valid():
         try:
-            store.change(name, form.typed, scope=scope, seen=form.cleaned_data["seen"], actor=_actor(request))
+            store.change(name, form.typed, scope=scope, seen=form.cleaned_data["seen"], actor=actor_of(request))
             return _to_list(scope, name)
         except ChangedMeanwhileError as error:
             status, context = 409, {"conflict": error}
@@ -116,7 +115,7 @@ def delete(request: HttpRequest) -> HttpResponse:
     chosen = (request.POST if request.method == "POST" else request.GET).getlist("id")
     if not chosen:
         messages.warning(request, "Select at least one setting first. Nothing was deleted.")
-        return _leave(request, reverse("settings_store:list"))
+        return htmx.go(request, reverse("settings_store:list"))
     lines = [line for line in grid.lines() if line.key in chosen]
     names = [line.name for line in lines if not line.pre_set]
     form = DeleteForm(request.POST if request.method == "POST" else None)
@@ -128,10 +127,10 @@ def delete(request: HttpRequest) -> HttpResponse:
         "pki_password": "PKIDatabasePassword" in names,
     }
     if request.method == "POST" and form.is_valid():
-        deleted = store.delete(chosen, actor=_actor(request), forget=form.forget)
+        deleted = store.delete(chosen, actor=actor_of(request), forget=form.forget)
         what = deleted[0] if len(deleted) == 1 else f"{len(deleted)} settings"
         messages.success(request, f"{what} deleted.")
-        return _leave(request, reverse("settings_store:list"))
+        return htmx.go(request, reverse("settings_store:list"))
     part = "" if not request.htmx else "#form" if request.method == "POST" else "#dialog"  # type: ignore[attr-defined]
     status = 422 if request.method == "POST" else 200
     return render(request, f"settings_store/delete.html{part}", context, status=status)
@@ -141,24 +140,12 @@ def delete(request: HttpRequest) -> HttpResponse:
 @access(Capability.MANAGE_SETTINGS)
 def reset(request: HttpRequest) -> HttpResponse:
     """Give pre-set settings their defaults back."""
-    changed = store.reset_to_default(request.POST.getlist("id"), actor=_actor(request))
+    changed = store.reset_to_default(request.POST.getlist("id"), actor=actor_of(request))
     if changed:
         messages.success(request, f"Reset to default: {', '.join(changed)}.")
     else:
         messages.info(request, "Nothing to reset: the default was in force already.")
-    return _leave(request, reverse("settings_store:list"))
-
-
-def _user(request: HttpRequest) -> User:
-    return cast("User", request.user)  # AccessMiddleware lets nobody else through
-
-
-def _actor(request: HttpRequest) -> Actor:
-    return _user(request).actor
-
-
-def _leave(request: HttpRequest, url: str) -> HttpResponse:
-    return htmx.redirect(url) if request.htmx else redirect(url)  # type: ignore[attr-defined]
+    return htmx.go(request, reverse("settings_store:list"))
 
 
 def _to_list(scope: str, name: str) -> HttpResponse:
@@ -177,7 +164,7 @@ def _explain(request: HttpRequest, form: Any, error: InvalidError | ConflictErro
     # What is refused may be a secret in the wrong field: the log gets known names and the reason, nothing typed.
     label = name if name in ENTRIES else "a setting that is not known"
     details = {"field": field or "form", "reason": type(error).__name__}
-    log.refuse(Action.REFUSED, Subject("setting", "", label), actor=_actor(request), details=details)
+    log.refuse(Action.REFUSED, Subject("setting", "", label), actor=actor_of(request), details=details)
 
 
 def _proposal(name: str, given: Any) -> dict[str, str]:
@@ -227,6 +214,6 @@ def _edit_context(
         "servers": [(server, server.id in set(elsewhere)) for server in Server.objects.order_by("fqdn")]
         if scope == Scope.LOCAL
         else [],
-        "may_change": _user(request).may(Capability.MANAGE_SETTINGS),
+        "may_change": user_of(request).may(Capability.MANAGE_SETTINGS),
         "may_reset": line.pre_set and row is not None,
     }

@@ -10,11 +10,12 @@ from django import forms
 from django.contrib import messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HTMX_STOP_POLLING
 
+from console.accounts.asking import actor_of, user_of
 from console.accounts.models import User
 from console.activity.models import Entry
 from console.jobs import listing, queue, seeing
@@ -79,7 +80,7 @@ def housekeeping(request: HttpRequest) -> HttpResponse:
 @require_safe
 def detail(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Show one job, and to who may read its log entries."""
-    user = _user(request)
+    user = user_of(request)
     job = _load_for(user, job_id)
     may_read = user.may(Capability.READ)
     context = {
@@ -98,7 +99,7 @@ def detail(request: HttpRequest, job_id: UUID) -> HttpResponse:
 @require_safe
 def card(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Answer one poll: the card, what to speak, and at the end status 286, which stops the polling."""
-    job = _load_for(_user(request), job_id)
+    job = _load_for(user_of(request), job_id)
     made = card_of(job, clock.now(), Watch.read(request.GET))
     response = render(request, "jobs/card.html", {"job": job, "card": made})
     if made.news:
@@ -188,13 +189,13 @@ def _ask(request: HttpRequest, job: Job, asked: Asked) -> HttpResponse:
     form = asked.form(request.POST if posted else None, initial={"due_at": job.due_at})
     if posted and form.is_valid():
         try:
-            asked.call(job, _user(request).actor, form)
+            asked.call(job, actor_of(request), form)
         except RefusedError as error:
             form.add_error("due_at" if "due_at" in form.fields else None, error.message)
         else:
             messages.success(request, asked.done)
             url = reverse("jobs:detail", args=[job.pk])
-            return htmx.redirect(url) if htmx.wants_fragment(request) else redirect(url)
+            return htmx.go(request, url)
     context = {"job": job, "shown": listing.row(job, clock.now()), "asked": asked, "form": form}
     template = "jobs/ask.html#dialog" if htmx.wants_fragment(request) else "jobs/ask.html"
     return render(request, template, context, status=422 if posted else 200)
@@ -218,12 +219,6 @@ def _no_such_job() -> NotFoundError:
     return NotFoundError(
         "There is no such job. Jobs that ended are kept for 90 days; the activity log keeps what they did."
     )
-
-
-def _user(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):  # AccessMiddleware lets nobody else through
-        raise NotFoundError("Sign in first.")
-    return request.user
 
 
 def _entries(job: Job) -> QuerySet[Entry]:

@@ -1,10 +1,9 @@
 """Events that a response sends to the page's script, and how often a page asks for a job."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django_htmx.http import trigger_client_event
 
 
@@ -43,14 +42,13 @@ def redirect(url: str) -> HttpResponse:
     return HttpResponse(headers={"HX-Redirect": url})
 
 
+def go(request: HttpRequest, url: str) -> HttpResponse:
+    """Go to a page after a form: the whole page goes, whether the form stood on it or in a dialog."""
+    return redirect(url) if wants_fragment(request) else HttpResponseRedirect(url)
+
+
 def poll_seconds(polls: int, elapsed_seconds: float) -> float:
     """Return the wait before the next look at a job: 0.3, 0.6, 1, 2 s, and 5 s after a minute."""
     if elapsed_seconds > 60:
         return 5
     return (0.3, 0.6, 1, 2)[min(polls, 3)]
-
-
-def events(response: HttpResponse) -> dict[str, Any]:
-    """Return the events that a response carries (for tests)."""
-    carried = json.loads(response.headers.get("HX-Trigger", "{}"))
-    return {name: {key: value for key, value in detail.items() if key != "target"} for name, detail in carried.items()}

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from console.accounts.asking import actor_of, user_of
 from console.accounts.models import User
 from console.lib import clock, htmx
 from console.lib.access import access
@@ -24,7 +25,7 @@ from hsm.groups.overview import key_count, standing
 from hsm.models.drafts import ConnectionDraft
 from hsm.models.groups import Connection, Group
 from hsm.rights import Right, rights, visible_groups
-from hsm.views.scope import actor_of, connection_of, go, group_of, may_manage, user_of
+from hsm.views.scope import connection_of, group_of, may_manage
 
 HSM_PAGE = "hsm/groups/hsm.html"
 
@@ -91,7 +92,7 @@ def connection_delete(request: HttpRequest, connection_id: UUID) -> HttpResponse
     if request.method == "POST":
         editing.delete(found, actor=actor_of(request))
         messages.success(request, f"The connection {found.name} was deleted.")
-        return go(request, reverse("hsm:group-hsm", args=[found.group_id]))
+        return htmx.go(request, reverse("hsm:group-hsm", args=[found.group_id]))
     page = "hsm/connections/delete.html"
     template = f"{page}#dialog" if htmx.wants_fragment(request) else page
     last = found.group.connections.count() == 1
@@ -173,7 +174,7 @@ def _saved(
         saved = editing.add(group, form.entered(), draft=draft, actor=actor)
     requests.request_test(saved, actor=actor)
     messages.success(request, f"The connection {saved.name} was saved.")
-    return go(request, reverse("hsm:group-hsm", args=[group.pk]))
+    return htmx.go(request, reverse("hsm:group-hsm", args=[group.pk]))
 
 
 def _form(

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
+from console.accounts.asking import actor_of, user_of
 from console.lib import clock, htmx, search
 from console.lib.access import access
 from console.lib.capability import Capability
@@ -24,7 +25,7 @@ from hsm.groups.forms import EditGroupForm, NewGroupForm, PolicyForm, ScanForm
 from hsm.models.drafts import ConnectionDraft, StagedClientPair
 from hsm.models.groups import Group, Policy, Scan
 from hsm.rights import Right, visible_groups
-from hsm.views.scope import actor_of, dropped_files, go, group_of, may_manage, user_of
+from hsm.views.scope import dropped_files, group_of, may_manage
 
 SECRETS = ("pin", "client_key")
 
@@ -79,7 +80,7 @@ def _created(request: HttpRequest, form: NewGroupForm, draft: ConnectionDraft | 
     made = creation.create(data["title"], data["description"], form.hsm_entry(), draft=draft, actor=actor_of(request))
     messages.success(request, f"{made.title} was created.")
     page = "hsm:group-hsm" if made.is_hsm else "hsm:group"
-    return go(request, reverse(page, args=[made.pk]))
+    return htmx.go(request, reverse(page, args=[made.pk]))
 
 
 def _tested(request: HttpRequest, form: NewGroupForm, draft: ConnectionDraft | None) -> HttpResponse:
@@ -157,7 +158,7 @@ def group_edit(request: HttpRequest, group_id: UUID) -> HttpResponse:
             form.add_error("title", error.message)
         else:
             messages.success(request, "Saved.")
-            return go(request, reverse("hsm:group", args=[found.pk]))
+            return htmx.go(request, reverse("hsm:group", args=[found.pk]))
     return _dialog(request, "hsm/groups/edit.html", form, {"group": found})
 
 
@@ -187,7 +188,7 @@ def group_scan(request: HttpRequest, group_id: UUID) -> HttpResponse:
 
 def _chosen(request: HttpRequest, found: Group, said: str) -> HttpResponse:
     messages.success(request, said)
-    return go(request, reverse("hsm:group", args=[found.pk]))
+    return htmx.go(request, reverse("hsm:group", args=[found.pk]))
 
 
 @sensitive_post_parameters(*SECRETS)
@@ -205,7 +206,7 @@ def group_trust(request: HttpRequest, group_id: UUID) -> HttpResponse:
     if form.is_valid():
         trusting.set_trust(found, form.trust_entry(), seen=form.cleaned_data["seen"], actor=actor_of(request))
         messages.success(request, "Saved. The connections are tested with it.")
-        return go(request, reverse("hsm:group-hsm", args=[found.pk]))
+        return htmx.go(request, reverse("hsm:group-hsm", args=[found.pk]))
     context = {"group": found, "form": form, "staged": staged}
     return render(request, "hsm/groups/trust.html", context, status=422 if form.is_bound else 200)
 
@@ -219,7 +220,7 @@ def group_delete(request: HttpRequest, group_id: UUID) -> HttpResponse:
     if form.is_valid():
         deletion.delete(found, actor=actor_of(request))
         messages.success(request, f"{found.title} was deleted.")
-        return go(request, reverse("hsm:groups"))
+        return htmx.go(request, reverse("hsm:groups"))
     context = {
         "group": found,
         "refusal": deletion.refusal(found),

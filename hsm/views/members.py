@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
+from console.accounts.asking import actor_of, user_of
 from console.accounts.models import User
 from console.lib import htmx
 from console.lib.access import access
@@ -18,7 +19,7 @@ from console.lib.errors import InvalidError
 from hsm import members as membership
 from hsm.models.groups import Group, GroupRole
 from hsm.rights import Right, rights
-from hsm.views.scope import actor_of, go, group_of, may_manage, user_of
+from hsm.views.scope import group_of, may_manage
 
 ROLE_DESCRIPTIONS = {
     GroupRole.ADMINISTRATOR: "manages the group: connections, policy, keys and members",
@@ -141,7 +142,7 @@ def _done(request: HttpRequest, group: Group, said: str) -> HttpResponse:
     """Go back to the members, or, for who is none any more, to the groups."""
     messages.success(request, said)
     sees = Right.SEE in rights(user_of(request), group)
-    return go(request, reverse("hsm:members", args=[group.pk]) if sees else reverse("hsm:groups"))
+    return htmx.go(request, reverse("hsm:members", args=[group.pk]) if sees else reverse("hsm:groups"))
 
 
 def _proposals(user: User, group: Group) -> list[str]:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
+from console.accounts.asking import actor_of, user_of
 from console.jobs.models import Job
 from console.lib import htmx
 from console.lib.access import access
@@ -23,7 +24,6 @@ from hsm.objects import asking, generation, importing, offer
 from hsm.objects.newform import IMPORT, SECRETS, TOO_LARGE, NewObjectForm, managed_groups, shown_again
 from hsm.objects.policy import Change, effect
 from hsm.rights import Right, object_for, require, visible_groups
-from hsm.views.scope import actor_of, user_of
 
 METHODS = ["GET", "HEAD", "POST"]
 
@@ -49,7 +49,7 @@ def correct(request: HttpRequest, object_id: UUID) -> HttpResponse:
     key = object_for(user_of(request), object_id, Right.MANAGE)
     failed = key.state == ObjectState.FAILED and key.origin == Origin.IMPORTED
     if not failed and key.state not in UNSETTLED:
-        return htmx.redirect(_url(key)) if htmx.wants_fragment(request) else redirect(_url(key))
+        return htmx.go(request, _url(key))
     if request.method == "POST" and failed:
         return _asked(request, key)
     if key.state in UNSETTLED:

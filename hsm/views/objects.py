@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from console.accounts.asking import actor_of, user_of
 from console.jobs.models import Job, State
 from console.lib import htmx
 from console.lib.access import access
@@ -29,7 +30,7 @@ from hsm.objects.forms import PermissionsForm, TagForm
 from hsm.objects.policy import Change, effect
 from hsm.rights import Right, object_for
 from hsm.syncing import drift
-from hsm.views.scope import actor_of, go, may_manage, user_of
+from hsm.views.scope import may_manage
 
 METHODS = ["GET", "HEAD", "POST"]
 CHANGED = (
@@ -45,7 +46,7 @@ def detail(request: HttpRequest, object_id: UUID) -> HttpResponse:
         key = object_for(user_of(request), object_id, Right.SEE)
     except NotFoundError:
         if _was_deleted(object_id):
-            return go(request, reverse("hsm:objects"))
+            return htmx.go(request, reverse("hsm:objects"))
         raise
     context = _common(request, key, "info")
     context |= {
@@ -231,7 +232,7 @@ def _ask(request: HttpRequest, key: SecurityObject, ask: Ask, form: forms.Form, 
         else:
             messages.success(request, said)
             there = SecurityObject.objects.filter(pk=key.pk).exists()
-            return go(request, reverse("hsm:object", args=[key.pk]) if there else reverse("hsm:objects"))
+            return htmx.go(request, reverse("hsm:object", args=[key.pk]) if there else reverse("hsm:objects"))
     context = {"key": key, "ask": ask, "form": form, "url": request.path}
     part = "#form" if form.is_bound else "#dialog"
     template = f"hsm/objects/ask.html{part if htmx.wants_fragment(request) else ''}"

@@ -1,31 +1,17 @@
-"""Who asks, and for which group: what the views of groups and connections have in common."""
+"""Which group or connection is asked for, and whether the user may: what the views of both have in common."""
 
-from typing import cast
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
 
-from console.accounts.models import User
-from console.lib import htmx
-from console.lib.actor import Actor
+from console.accounts.asking import user_of
 from console.lib.errors import NotFoundError
 from hsm.models.groups import Connection, Group
 from hsm.rights import Right, group_for, rights
 
 # More than what multipart/form-data puts around a dozen fields (RFC 7578).
 ENVELOPE_BYTES = 8 * 1024
-
-
-def user_of(request: HttpRequest) -> User:
-    """Return who is signed in; AccessMiddleware lets nobody else through."""
-    return cast("User", request.user)
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    """Return who does it, for the log."""
-    return user_of(request).actor
 
 
 def group_of(request: HttpRequest, group_id: UUID, right: Right) -> Group:
@@ -54,8 +40,3 @@ def dropped_files(request: HttpRequest) -> bool:
         return False
     typed = sum(len(value.encode()) for values in request.POST.lists() for value in values[1])
     return length - typed > ENVELOPE_BYTES
-
-
-def go(request: HttpRequest, url: str) -> HttpResponse:
-    """Go to a page, from a form or from a dialog."""
-    return htmx.redirect(url) if htmx.wants_fragment(request) else redirect(url)

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HTMX_STOP_POLLING
 
+from console.accounts.asking import actor_of
 from console.jobs.card import Watch
 from console.jobs.models import Job, State
 from console.lib import htmx, keyset
@@ -23,7 +24,7 @@ from hsm.syncing import intervals, requests, tombstones
 from hsm.syncing.card import card
 from hsm.syncing.forms import IntervalForm
 from hsm.syncing.parts import parts
-from hsm.views.scope import actor_of, go, group_of, may_manage
+from hsm.views.scope import group_of, may_manage
 
 
 @access(Capability.SIGNED_IN)
@@ -48,7 +49,7 @@ def sync_interval(request: HttpRequest, group_id: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         intervals.choose(group, form.hours, actor=actor_of(request))
         messages.success(request, f"Sync of “{group.title}” by itself: {form.words}.")
-        return go(request, reverse("hsm:group-hsm", args=[group.pk]))
+        return htmx.go(request, reverse("hsm:group-hsm", args=[group.pk]))
     part = "#form" if request.method == "POST" else "#dialog"
     template = f"hsm/sync/interval.html{part if htmx.wants_fragment(request) else ''}"
     context = {"group": group, "form": form, "tab": "hsm", "may_manage": True}

@@ -1,6 +1,6 @@
 """Pages about tokens. Nothing here reaches a module: what needs one is a job."""
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -8,11 +8,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from console.accounts.models import User
+from console.accounts.asking import actor_of, user_of
 from console.jobs.models import Job
 from console.lib import clock, htmx
 from console.lib.access import access
-from console.lib.actor import Actor
 from console.lib.capability import Capability
 from console.lib.errors import InvalidError, NotFoundError
 from console.lib.passive import passive
@@ -29,7 +28,7 @@ from hsm.rights import visible_groups
 @access(Capability.MANAGE_HSM)
 def check(request: HttpRequest) -> HttpResponse:
     """Check HSM integration."""
-    requests.check(actor=_actor(request))
+    requests.check(actor=actor_of(request))
     return redirect("hsm:checked")
 
 
@@ -40,7 +39,7 @@ def checked(request: HttpRequest) -> HttpResponse:
     job = last_check()
     context = {
         "report": report(job, clock.now()) if job else None,
-        "may_check": cast("User", request.user).may(Capability.MANAGE_HSM),
+        "may_check": user_of(request).may(Capability.MANAGE_HSM),
     }
     return render(request, "hsm/checked.html", context)
 
@@ -63,7 +62,7 @@ def check_report(request: HttpRequest, job_id: UUID) -> HttpResponse:
 @access(Capability.MANAGE_HSM)
 def list_tokens(request: HttpRequest) -> HttpResponse:
     """Ask the module which tokens it has; the guided page shows the answer."""
-    requests.list_tokens(actor=_actor(request))
+    requests.list_tokens(actor=actor_of(request))
     step = "module" if request.POST.get("step") == "module" else "token"
     return redirect(reverse("keys:integration-step", args=[step]))
 
@@ -77,12 +76,12 @@ def binding(request: HttpRequest, binding_id: UUID) -> HttpResponse:
     context: dict[str, Any] = {
         "binding": found,
         "keys": holders.keys_on(found),
-        "groups": uses.groups_on(found, visible_groups(cast("User", request.user))),
+        "groups": uses.groups_on(found, visible_groups(user_of(request))),
         "capability": TokenCapability.objects.filter(server=found.server, **where).first(),
         "trial": PinTrial.objects.filter(**where).order_by("-claimed_at").first(),
         "form": RebindForm(),
         "job": Job.objects.filter(kind_name=REBIND.name, subject_id=str(found.pk)).first(),
-        "may_change": cast("User", request.user).may(Capability.MANAGE_HSM),
+        "may_change": user_of(request).may(Capability.MANAGE_HSM),
     }
     return render(request, "hsm/binding.html", context)
 
@@ -94,7 +93,7 @@ def rebind(request: HttpRequest, binding_id: UUID) -> HttpResponse:
     form = RebindForm(request.POST)
     if not form.is_valid():
         raise InvalidError("Choose on which token the keys are looked for. Nothing was changed.")
-    requests.rebind(_binding(binding_id), form.cleaned_data["key"], actor=_actor(request))
+    requests.rebind(_binding(binding_id), form.cleaned_data["key"], actor=actor_of(request))
     return redirect("hsm:binding", binding_id)
 
 
@@ -103,10 +102,6 @@ def _binding(binding_id: UUID) -> TokenBinding:
     if found is None:
         raise NotFoundError("This server knows no such token.")
     return found
-
-
-def _actor(request: HttpRequest) -> Actor:
-    return cast("User", request.user).actor  # AccessMiddleware lets nobody else through
 
 
 def _whole(text: str) -> int:

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
+from console.accounts.asking import user_of
 from console.accounts.models import User
 from console.jobs.models import State
 from console.lib import clock, htmx
@@ -29,7 +30,6 @@ from hsm.use.forms import UseForm
 from hsm.use.offers import Offer, offers
 from hsm.use.schemes import label_of
 from hsm.use.showing import shown
-from hsm.views.scope import user_of
 
 COOKIE = "keystead-key-use"
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
+from console.accounts.asking import actor_of
 from console.jobs.models import OPEN, Job
 from console.lib import htmx, keyset
 from console.lib.access import access
@@ -61,10 +62,10 @@ def back_up(request: HttpRequest) -> HttpResponse:
     """Ask for label and passphrase, and request the backup; the passphrase is sealed in this request."""
     form = BackUpForm(request.POST if request.method == "POST" else None, initial={"label": _label(request)})
     if request.method == "POST" and form.is_valid():
-        asking.request(form.cleaned_data["label"], form.passphrase, actor=request.user.actor)  # type: ignore[union-attr]
+        asking.request(form.cleaned_data["label"], form.passphrase, actor=actor_of(request))
         messages.success(request, REQUESTED)
         url = reverse("keys:backups")
-        return htmx.redirect(url) if request.htmx else redirect(url)  # type: ignore[attr-defined]
+        return htmx.go(request, url)
     part = "#form" if request.method == "POST" else "#dialog"
     template = f"keys/back_up.html{part}" if htmx.wants_fragment(request) else "keys/back_up.html"
     context: dict[str, Any] = {"form": form, "on_token": _on_token()}

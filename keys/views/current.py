@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import reswap, retarget
 
+from console.accounts.asking import actor_of
 from console.jobs.models import OPEN, Job, State
 from console.lib import clock, htmx
 from console.lib.access import access
@@ -89,7 +90,7 @@ def create(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         root, _ = roots.request(
-            actor=request.user.actor,  # type: ignore[union-attr]
+            actor=actor_of(request),
             form_token=data["token"],
             in_doubt=data["in_doubt"],
         )

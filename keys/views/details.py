@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
+from console.accounts.asking import actor_of
 from console.activity.models import Entry
 from console.jobs.models import OPEN, Job
 from console.lib import htmx
@@ -133,7 +134,7 @@ def rotate(request: HttpRequest, key_id: uuid.UUID) -> HttpResponse:
     """Ask, and queue a new key in place of this one (KEY-51)."""
     key = find_subordinate(key_id)
     if request.method == "POST":
-        rotation.request(key, actor=request.user.actor)  # type: ignore[union-attr]
+        rotation.request(key, actor=actor_of(request))
         if request.htmx:  # type: ignore[attr-defined]
             return htmx.redirect(reverse("keys:subordinate", args=[key.pk]))
         return redirect("keys:subordinate", key_id=key.pk)

@@ -1,6 +1,6 @@
 """Administration > Configuration > Settings > HSM integration: the guided page, and what surrounds it."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
@@ -8,14 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from console.accounts.models import User
+from console.accounts.asking import actor_of, user_of
 from console.activity import log
 from console.activity.models import Outcome
 from console.jobs import queue
 from console.jobs.models import OPEN, Job
 from console.lib import clock
 from console.lib.access import access
-from console.lib.actor import Actor
 from console.lib.capability import Capability
 from console.lib.errors import InvalidError, NotFoundError
 from console.servers.current import current
@@ -65,7 +64,7 @@ def save(request: HttpRequest, slug: str) -> HttpResponse:
     status = 422
     if form.is_valid():
         try:
-            store.save_local(dict(form.changes()), seen=request.POST.get("seen", ""), actor=_actor(request))
+            store.save_local(dict(form.changes()), seen=request.POST.get("seen", ""), actor=actor_of(request))
             return redirect("keys:integration-step", _after(here, slug))
         except InvalidError as error:
             _place(form, slug, error)
@@ -82,8 +81,8 @@ def verify(request: HttpRequest) -> HttpResponse:
     server = current()
     with transaction.atomic():
         if not Job.objects.filter(kind_name=jobs.VERIFY_KEYS.name, server=server, state__in=OPEN).exists():
-            queue.enqueue(jobs.VERIFY_KEYS, subject=server.subject, actor=_actor(request))
-            log.append(Action.VERIFIED, server.subject, actor=_actor(request), outcome=Outcome.REQUESTED)
+            queue.enqueue(jobs.VERIFY_KEYS, subject=server.subject, actor=actor_of(request))
+            log.append(Action.VERIFIED, server.subject, actor=actor_of(request), outcome=Outcome.REQUESTED)
     return redirect("keys:integration-step", "verify")
 
 
@@ -102,7 +101,7 @@ def disable(request: HttpRequest) -> HttpResponse:
     """Set UseHSM to 0 for each key; everything else stays, so that it can be enabled again."""
     here = Integration()
     changes = {f"Keys.{key.key}.UseHSM": "0" for key in here.used}
-    store.save_local(changes, seen=store.seen_of(changes), actor=_actor(request))
+    store.save_local(changes, seen=store.seen_of(changes), actor=actor_of(request))
     messages.success(request, "The next keys are made in the key store of this server. Keys on the HSM stay in use.")
     return redirect("keys:integration-step", "rotate")
 
@@ -164,8 +163,4 @@ def _open(kind_name: str) -> Job | None:
 
 
 def _may_change(request: HttpRequest) -> bool:
-    return cast("User", request.user).may(Capability.MANAGE_HSM)
-
-
-def _actor(request: HttpRequest) -> Actor:
-    return cast("User", request.user).actor  # AccessMiddleware lets nobody else through
+    return user_of(request).may(Capability.MANAGE_HSM)

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from console.accounts.asking import actor_of
 from console.jobs import queue
 from console.jobs.models import Job, State
 from console.lib import clock, durations, htmx
@@ -42,7 +43,7 @@ def revoke(request: HttpRequest, root_id: uuid.UUID) -> HttpResponse:
     reason = RevocationReason(data["reason"])
     plan = Plan(reason, data["note"], data["seen"], form.chosen_time, only_when_ready=form.only_when_ready)
     try:
-        job = revocation.request(root, plan, actor=request.user.actor)  # type: ignore[union-attr]
+        job = revocation.request(root, plan, actor=actor_of(request))
     except InvalidError as error:
         form.add_error(error.field or None, error.message)
         return _dialog(request, root, standing, form, status=422)
@@ -133,7 +134,7 @@ def _answer(request: HttpRequest, text: str) -> HttpResponse:
 def schedule(request: HttpRequest, root_id: uuid.UUID) -> HttpResponse:
     """Schedule the revocation of a replaced root a week after its replacement, in one click (MIS-10)."""
     root = roots.find(root_id)
-    job = revocation.schedule_in_a_week(root, actor=request.user.actor)  # type: ignore[union-attr]
+    job = revocation.schedule_in_a_week(root, actor=actor_of(request))
     return _planned(request, root, job)
 
 
@@ -145,5 +146,5 @@ def cancel(request: HttpRequest, root_id: uuid.UUID) -> HttpResponse:
     plan = Standing.read(current()).pending.get(root.pk)
     if plan is None:
         raise ConflictError(f"No revocation of {root.name} is planned. Nothing was changed.")
-    queue.cancel(plan, actor=request.user.actor)  # type: ignore[union-attr]
+    queue.cancel(plan, actor=actor_of(request))
     return _answer(request, f"{root.name} stays. Its planned revocation is cancelled.")

@@ -1,20 +1,18 @@
 """What an administrator does with one client: each is a dialog that says what follows, then one domain call."""
 
 from dataclasses import dataclass
-from typing import cast
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from console.accounts.models import User
+from console.accounts.asking import actor_of
 from console.lib import clock, durations, htmx
 from console.lib.access import access
-from console.lib.actor import Actor
 from console.lib.capability import Capability
 from console.lib.errors import ConflictError
 from trust.clients import consequences, offer, pending, resetting, revoking
@@ -46,7 +44,7 @@ def allow(request: HttpRequest, client_id: UUID) -> HttpResponse:
     form = AllowForm(waiting, request.POST if request.method == "POST" else None)
     if form.is_valid():
         hours = form.cleaned_data["hours"]
-        until = pending.allow_once(client, actor=_actor(request), hours=hours, key=form.chosen)
+        until = pending.allow_once(client, actor=actor_of(request), hours=hours, key=form.chosen)
         return _done(request, client, f"{client.name} may enrol once until {durations.stamp(until)}.")
     text = (
         "The chosen key gets a certificate for this name, once, with a valid init file. Compare its fingerprint on the "
@@ -66,7 +64,7 @@ def withdraw(request: HttpRequest, client_id: UUID) -> HttpResponse:
     """Take the permission to enrol once back."""
     client = _offered(client_id, "withdraw")
     if request.method == "POST":
-        pending.withdraw_permission(client, actor=_actor(request))
+        pending.withdraw_permission(client, actor=actor_of(request))
         return _done(request, client, f"{client.name} needs the proof of its last key again.")
     text = "From now on it needs its certificate, or the proof of its last key, to enrol again."
     ask = Ask("withdraw", f"Withdraw the permission of {client.name}?", text, "Withdraw permission", "arrow-back-up")
@@ -79,7 +77,7 @@ def reset(request: HttpRequest, client_id: UUID) -> HttpResponse:
     """Have a client hold the present root keys, and no others (HSI-45, AMB-06)."""
     client = _offered(client_id, "reset")
     if request.method == "POST":
-        resetting.reset_public_key(client, actor=_actor(request))
+        resetting.reset_public_key(client, actor=actor_of(request))
         return _done(request, client, f"The order to {client.name} is being signed. It obeys when it next registers.")
     text = (
         "A signed order for this client alone: it drops every root key that the present trust list does not name, "
@@ -97,7 +95,7 @@ def revoke(request: HttpRequest, client_id: UUID) -> HttpResponse:
     client = _offered(client_id, "revoke")
     form = RevokeForm(client.name, request.POST if request.method == "POST" else None)
     if form.is_valid():
-        revoking.revoke(client, form.cleaned_data["reason"], actor=_actor(request))
+        revoking.revoke(client, form.cleaned_data["reason"], actor=actor_of(request))
         then = " The revocation list is being signed." if client.authenticated else ""
         return _done(request, client, f"{client.name} is revoked.{then}")
     text = "The client is refused from the next moment on. This cannot be undone."
@@ -128,9 +126,4 @@ def _dialog(request: HttpRequest, client: Client, ask: Ask, form: forms.Form) ->
 
 def _done(request: HttpRequest, client: Client, text: str) -> HttpResponse:
     messages.success(request, text)
-    url = reverse("trust:client", args=[client.pk])
-    return htmx.redirect(url) if htmx.wants_fragment(request) else redirect(url)
-
-
-def _actor(request: HttpRequest) -> Actor:
-    return cast("User", request.user).actor
+    return htmx.go(request, reverse("trust:client", args=[client.pk]))

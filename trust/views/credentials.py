@@ -5,11 +5,12 @@ from http import HTTPStatus
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from console import links
+from console.accounts.asking import actor_of
 from console.lib import clock, htmx, keyset
 from console.lib.access import access
 from console.lib.capability import Capability
@@ -66,13 +67,13 @@ def withdraw(request: HttpRequest, credential_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST":
         seen = form.cleaned_data["seen"] if form.is_valid() else ""
         try:
-            credentials.withdraw(found, seen, actor=request.user.actor)  # type: ignore[union-attr]
+            credentials.withdraw(found, seen, actor=actor_of(request))
         except stranded.ChangedError as error:
             changed = error
         else:
             messages.success(request, f"{found} is withdrawn. It enrols nobody any more.")
             url = reverse("trust:credential", args=[found.pk])
-            return htmx.redirect(url) if request.htmx else redirect(url)  # type: ignore[attr-defined]
+            return htmx.go(request, url)
     context = {
         "credential": found,
         "state": credentials.state(found, clock.now()),

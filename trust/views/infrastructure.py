@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
+from console.accounts.asking import actor_of
 from console.lib import clock
 from console.lib.access import access
 from console.lib.capability import Capability
@@ -41,6 +42,6 @@ def infrastructure(request: HttpRequest) -> HttpResponse:
 @access(Capability.MANAGE_CLIENTS)
 def legacy_key(request: HttpRequest) -> HttpResponse:
     """Send keystead.pub; the activity log says who took it."""
-    pem = legacykey.download(current(), actor=request.user.actor)  # type: ignore[union-attr]
+    pem = legacykey.download(current(), actor=actor_of(request))
     headers = {"Content-Disposition": f'attachment; filename="{LEGACY_FILE_NAME}"'}
     return HttpResponse(pem, content_type="application/x-pem-file", headers=headers)

@@ -4,15 +4,14 @@ import base64
 import binascii
 import uuid
 from http import HTTPStatus
-from typing import cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from console.accounts.models import User
+from console.accounts.asking import user_of
 from console.lib import clock, htmx
 from console.lib.access import access
 from console.lib.capability import Capability
@@ -35,7 +34,7 @@ def download(request: HttpRequest) -> HttpResponse:
     kind = SettingsDownloadForm if with_settings else DownloadForm
     form = kind(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        file, key = files.request(form.wanted, _user(request))
+        file, key = files.request(form.wanted, user_of(request))
         return _wait(request, file, key)
     part = "#form" if request.method == "POST" else "#dialog"
     template = (
@@ -52,7 +51,7 @@ def download(request: HttpRequest) -> HttpResponse:
 @access(Capability.MANAGE_CLIENTS)
 def init_file(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     """Show how far the file is; as soon as it is ready, the page begins the download by itself."""
-    return _page(request, files.find(file_id, _user(request)))
+    return _page(request, files.find(file_id, user_of(request)))
 
 
 @passive
@@ -60,7 +59,7 @@ def init_file(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
 @access(Capability.MANAGE_CLIENTS)
 def init_file_state(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     """Show what may have changed: the page asks for it by itself. A file that became ready reloads the page."""
-    file = files.find(file_id, _user(request))
+    file = files.find(file_id, user_of(request))
     if file.state == InitFileState.READY and "waited" in request.GET:
         return HttpResponse(headers={"HX-Refresh": "true"})
     return render(request, "trust/infrastructure/file.html#state", _context(request, file))
@@ -70,7 +69,7 @@ def init_file_state(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
 @access(Capability.MANAGE_CLIENTS)
 def fetch(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     """Send the file, once, to the browser that asked for it."""
-    user = _user(request)
+    user = user_of(request)
     content = files.fetch(files.find(file_id, user), _key(request), actor=user.actor)
     headers = {"Content-Disposition": f'attachment; filename="{FILE_NAME}"'}
     response = HttpResponse(content, content_type="application/octet-stream", headers=headers)
@@ -80,7 +79,7 @@ def fetch(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
 
 def _wait(request: HttpRequest, file: InitFile, key: Secret | None) -> HttpResponse:
     url = _place(file.pk)
-    response = htmx.redirect(url) if request.htmx else redirect(url)  # type: ignore[attr-defined]
+    response = htmx.go(request, url)
     if key is not None:
         value = base64.urlsafe_b64encode(key.reveal_bytes()).decode()
         # Sent back to the pages of this one file only, out of the reach of scripts and of other sites.
@@ -129,7 +128,3 @@ def _key(request: HttpRequest) -> bytes:
         return base64.b64decode(request.COOKIES.get(COOKIE, ""), altchars=b"-_", validate=True)
     except binascii.Error:
         return b""
-
-
-def _user(request: HttpRequest) -> User:
-    return cast("User", request.user)  # AccessMiddleware lets nobody else through

@@ -1,14 +1,13 @@
 """Home > ask a question, its answers as they come, and the questions of before."""
 
 from http import HTTPStatus
-from typing import cast
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
-from console.accounts.models import User
+from console.accounts.asking import actor_of, user_of
 from console.lib import clock, htmx, keyset
 from console.lib.access import access
 from console.lib.capability import Capability
@@ -27,7 +26,7 @@ def questions(request: HttpRequest) -> HttpResponse:
     """List the questions, the newest first."""
     rows = Question.objects.filter(server=current()).select_related("document")
     page = keyset.page(rows, sort="-asked_at", cursor=request.GET.get("at", ""))
-    context = {"page": page, "now": clock.now(), "may_ask": _user(request).may(Capability.ASK_QUESTIONS)}
+    context = {"page": page, "now": clock.now(), "may_ask": user_of(request).may(Capability.ASK_QUESTIONS)}
     return render(request, _part(request, "trust/questions/list.html", "grid"), context)
 
 
@@ -38,7 +37,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     form = AskForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         kind = QuestionKind(form.cleaned_data["kind"])
-        question = asking.ask(kind, actor=_user(request).actor, open_for=form.open_for)
+        question = asking.ask(kind, actor=actor_of(request), open_for=form.open_for)
         return redirect("trust:question", question.pk)
     context = {"form": form, "connected": counting.last().of("clients.connected")}
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
@@ -75,8 +74,8 @@ def _context(request: HttpRequest, question_id: UUID) -> dict[str, object]:
         "results": found,
         "page": page,
         "rows": [(answer, results.readable(answer.value, names)) for answer in page.rows],
-        "may_ask": _user(request).may(Capability.ASK_QUESTIONS),
-        "may_read": _user(request).may(Capability.READ),
+        "may_ask": user_of(request).may(Capability.ASK_QUESTIONS),
+        "may_read": user_of(request).may(Capability.READ),
         # A page that somebody reads further down does not move under the reader.
         "wait_ms": 0 if at else found.wait_ms,
     }
@@ -84,7 +83,3 @@ def _context(request: HttpRequest, question_id: UUID) -> dict[str, object]:
 
 def _part(request: HttpRequest, template: str, part: str) -> str:
     return f"{template}#{part}" if htmx.wants_fragment(request) else template
-
-
-def _user(request: HttpRequest) -> User:
-    return cast("User", request.user)  # AccessMiddleware lets nobody else through

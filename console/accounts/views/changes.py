@@ -9,10 +9,12 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 
 from console.accounts import factors, passwords, sessions, users
+from console.accounts.asking import actor_of
 from console.accounts.forms import FirstPasswordForm, NewUserForm, UserForm
 from console.accounts.models import User
-from console.accounts.views.dialogs import Act, ask, go, signed_in
+from console.accounts.views.dialogs import Act, ask
 from console.accounts.views.users import find
+from console.lib import htmx
 from console.lib.access import access
 from console.lib.capability import Capability
 
@@ -36,9 +38,9 @@ def create(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "accounts/new.html", {"form": form}, status=422 if form.is_bound else 200)
     names = {name: form.cleaned_data[name] for name in ("display_name", "email")}
-    user = users.create(form.cleaned_data["username"], form.password, actor=signed_in(request).actor, **names)
+    user = users.create(form.cleaned_data["username"], form.password, actor=actor_of(request), **names)
     messages.success(request, f"{user.username} was created. Grant a role so that {user.name} can see more than Home.")
-    return go(request, page_of(user))
+    return htmx.go(request, page_of(user))
 
 
 @access(Capability.MANAGE_USERS, recent=True)
@@ -55,7 +57,7 @@ def edit(request: HttpRequest, user_id: UUID) -> HttpResponse:
         back=page_of(user),
         crumb=user.username,
     )
-    return ask(request, act, lambda: users.rename(user, actor=signed_in(request).actor, **form.cleaned_data), form)
+    return ask(request, act, lambda: users.rename(user, actor=actor_of(request), **form.cleaned_data), form)
 
 
 @sensitive_post_parameters()
@@ -75,7 +77,7 @@ def reset_password(request: HttpRequest, user_id: UUID) -> HttpResponse:
         impact=(("Open sessions", open_sessions(user)),),
         crumb=user.username,
     )
-    actor = signed_in(request).actor
+    actor = actor_of(request)
     return ask(request, act, lambda: passwords.reset(user, form.password, actor=actor), form)
 
 
@@ -97,7 +99,7 @@ def remove_factors(request: HttpRequest, user_id: UUID) -> HttpResponse:
         ),
         crumb=user.username,
     )
-    return ask(request, act, lambda: factors.remove_all(user, actor=signed_in(request).actor))
+    return ask(request, act, lambda: factors.remove_all(user, actor=actor_of(request)))
 
 
 @access(Capability.MANAGE_USERS, recent=True)
@@ -115,7 +117,7 @@ def deactivate(request: HttpRequest, user_id: UUID) -> HttpResponse:
         impact=(("Open sessions", open_sessions(user)),),
         crumb=user.username,
     )
-    return ask(request, act, lambda: users.deactivate(user, actor=signed_in(request).actor))
+    return ask(request, act, lambda: users.deactivate(user, actor=actor_of(request)))
 
 
 @access(Capability.MANAGE_USERS, recent=True)
@@ -133,7 +135,7 @@ def reactivate(request: HttpRequest, user_id: UUID) -> HttpResponse:
         impact=(("Roles", held),),
         crumb=user.username,
     )
-    return ask(request, act, lambda: users.reactivate(user, actor=signed_in(request).actor))
+    return ask(request, act, lambda: users.reactivate(user, actor=actor_of(request)))
 
 
 @access(Capability.MANAGE_USERS, recent=True)
@@ -150,4 +152,4 @@ def end_session(request: HttpRequest, user_id: UUID, session_id: int) -> HttpRes
         kind="danger-solid",
         crumb=user.username,
     )
-    return ask(request, act, lambda: sessions.end(user, session_id, actor=signed_in(request).actor))
+    return ask(request, act, lambda: sessions.end(user, session_id, actor=actor_of(request)))

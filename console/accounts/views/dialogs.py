@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 
-from console.accounts.models import User
 from console.lib import htmx
-from console.lib.errors import NotFoundError
 
 TEMPLATE = "accounts/act.html"
 
@@ -40,20 +38,8 @@ def ask(
     if request.method == "POST" and (form is None or form.is_valid()):
         perform()
         messages.success(request, act.done)
-        return go(request, act.back)
+        return htmx.go(request, act.back)
     posted = request.method == "POST"
     part = ("#form" if posted else "#dialog") if htmx.wants_fragment(request) else ""
     context = {"act": act, "form": form, "url": request.path}
     return render(request, f"{TEMPLATE}{part}", context, status=422 if posted else 200)
-
-
-def go(request: HttpRequest, url: str) -> HttpResponse:
-    """Go to a page, from a form or from a dialog."""
-    return htmx.redirect(url) if htmx.wants_fragment(request) else redirect(url)
-
-
-def signed_in(request: HttpRequest) -> User:
-    """Return who is signed in; the access middleware has let nobody else in."""
-    if not isinstance(request.user, User):
-        raise NotFoundError("Nobody is signed in.")
-    return request.user

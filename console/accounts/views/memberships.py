@@ -5,9 +5,10 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 
 from console.accounts import roles
+from console.accounts.asking import actor_of
 from console.accounts.models import Role
 from console.accounts.views.changes import page_of
-from console.accounts.views.dialogs import Act, ask, signed_in
+from console.accounts.views.dialogs import Act, ask
 from console.accounts.views.users import find
 from console.lib.access import access
 from console.lib.capability import Capability
@@ -28,7 +29,7 @@ def grant(request: HttpRequest, user_id: UUID, key: str) -> HttpResponse:
         impact=(("The role", role.description),),
         crumb=user.username,
     )
-    return ask(request, act, lambda: roles.grant(role, user, actor=signed_in(request).actor))
+    return ask(request, act, lambda: roles.grant(role, user, actor=actor_of(request)))
 
 
 @access(Capability.MANAGE_USERS, recent=True)
@@ -46,7 +47,7 @@ def withdraw(request: HttpRequest, user_id: UUID, key: str) -> HttpResponse:
         impact=(("The role", role.description),),
         crumb=user.username,
     )
-    return ask(request, act, lambda: roles.withdraw(role, user, actor=signed_in(request).actor))
+    return ask(request, act, lambda: roles.withdraw(role, user, actor=actor_of(request)))
 
 
 def find_role(key: str) -> Role:

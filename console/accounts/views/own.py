@@ -6,8 +6,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from console.accounts import directory, sections, sessions, users
+from console.accounts.asking import user_of
 from console.accounts.forms import UserForm
-from console.accounts.views.dialogs import signed_in
 from console.lib.access import access
 from console.lib.capability import Capability
 
@@ -15,7 +15,7 @@ from console.lib.capability import Capability
 @access(Capability.SIGNED_IN)
 def profile(request: HttpRequest) -> HttpResponse:
     """Show and change one's name and email; roles are shown only."""
-    user = signed_in(request)
+    user = user_of(request)
     form = UserForm(request.POST or None, initial={"display_name": user.display_name, "email": user.email})
     if form.is_valid():
         users.rename(user, actor=user.actor, **form.cleaned_data)
@@ -36,7 +36,7 @@ def security(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view
 @access(Capability.SIGNED_IN)
 def end_own_session(request: HttpRequest, session_id: int) -> HttpResponse:
     """End one of one's own sessions."""
-    user = signed_in(request)
+    user = user_of(request)
     sessions.end(user, session_id, actor=user.actor)
     messages.success(request, "The session was ended.")
     return redirect("usersessions_list")

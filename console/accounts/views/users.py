@@ -7,9 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from console.accounts import directory, factors, history, sections, sessions
+from console.accounts.asking import user_of
 from console.accounts.grants import GRANTS, SIGNED_IN, RoleKey
 from console.accounts.models import Role, User
-from console.accounts.views.dialogs import signed_in
 from console.lib import htmx, keyset, search
 from console.lib.access import access
 from console.lib.capability import Capability
@@ -25,7 +25,7 @@ def users(request: HttpRequest) -> HttpResponse:
     found = User.objects.filter(Q(username__icontains=words) | Q(display_name__icontains=words))
     sort = keyset.chosen(request.GET.get("sort"), SORTS, "username")
     page = keyset.page(found, sort=sort, cursor=request.GET.get("at", ""))
-    context = {"rows": directory.rows(page.rows, you=signed_in(request)), "page": page, "q": words}
+    context = {"rows": directory.rows(page.rows, you=user_of(request)), "page": page, "q": words}
     return render(request, f"accounts/users.html{'#grid' if htmx.wants_fragment(request) else ''}", context)
 
 
@@ -41,7 +41,7 @@ def user(request: HttpRequest, user_id: UUID) -> HttpResponse:
         "factor": factors.of(shown),
         "sessions": sessions.of(shown),
         "entries": history.of(shown),
-        "sections": sections.sections(shown, viewer=signed_in(request)),
+        "sections": sections.sections(shown, viewer=user_of(request)),
     }
     return render(request, "accounts/user.html", context)
 
