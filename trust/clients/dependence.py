@@ -145,6 +145,14 @@ def unaware(most: int) -> list[UUID]:
     return [pk for part in (told, silent) for pk in there.filter(part).values_list("pk", flat=True)[:most]][:most]
 
 
+def is_stranded(client: Client) -> bool:
+    """Whether nothing that a client says it holds leads on to the newest root: it needs a new init file."""
+    if client.holding is None or client.protocol != Protocol.P315 or client.state == ClientState.REVOKED:
+        return False
+    known = world(client.server)
+    return known.newest is not None and not known.leads_on(client.holding.fingerprints)
+
+
 def dependant(client: Client, fingerprints: Mapping[UUID, str | None]) -> Dependant:
     """Return what is known of one client; `fingerprints` are those of the roots."""
     return Dependant(

@@ -16,7 +16,7 @@ from console.lib import clock, keyset
 from console.lib.access import access
 from console.lib.capability import Capability
 from console.navigation import may
-from trust.clients import held, offer, places, status
+from trust.clients import dependence, held, offer, places, status
 from trust.clients.finding import find
 from trust.clients.rows import facts, row
 from trust.models.certificates import Certificate
@@ -38,6 +38,7 @@ def client(request: HttpRequest, client_id: UUID) -> HttpResponse:
         "client": found,
         "row": row(found, now, waits=bool(waiting)),
         "held": held.of(found),
+        "is_stranded": dependence.is_stranded(found),
         "peers": status.between_clients(found.protocol, found.tls_mode),
         "now": now,
         "current": certificates.filter(revoked_at=None, not_after__gt=now).first(),

@@ -58,8 +58,12 @@ def test_it_shows_which_root_keys_the_client_holds(
     for root in (old, new):
         assert root.name in text
         assert str(root.fingerprint) in text.replace(" ", "")
+    assert "needs a new init file" not in page(auditor_client, client)
     Client.objects.update(holding=rows.holding(old))
     assert "It does not hold Root 1" in part(page(auditor_client, client), "held-h")
+    assert "It needs a new init file." in page(auditor_client, client)  # nothing leads on: no cross-certificate
+    rows.cross(old, new)
+    assert "needs a new init file" not in page(auditor_client, client)
     rows.revoke(old)
     foreign = RootSet.objects.create(digest="0" * 64, fingerprints=[new.fingerprint, old.fingerprint, "ab" * 32])
     Client.objects.update(holding=foreign)
