@@ -13,6 +13,7 @@ from keys import setup as keys_setup
 from keys.models.root import Root, RootKind
 from tests.fixtures.flags import set_flag
 from tests.fixtures.listener import Listener
+from tests.fixtures.state import server
 from tests.keys.conftest import ALICE, make_root
 from tests.keys.test_revocation import plan
 from tests.trust.agent.reference import log_of, middle
@@ -30,7 +31,8 @@ from trust.publishing import publishing
 from trust.questions import asking
 from trust.wire.initfile import Address
 
-__all__ = ["make_root"]
+# The console's server, not the one that the other tests of this folder speak with.
+__all__ = ["make_root", "server"]
 pytestmark = [pytest.mark.slow, pytest.mark.one_database, pytest.mark.django_db(transaction=True)]
 
 MakeRoot = Callable[..., Root]
