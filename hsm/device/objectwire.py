@@ -164,11 +164,14 @@ class FoundObject(Message, frozen=True):
 class Objects(Message, frozen=True):
     """A part of a listing, perhaps an empty one to show that the reading goes on; `more` says that others follow.
 
-    The last part has the `mark` of the whole, SHA-256; when the worker knew it, nothing else was sent.
+    Keys are given while others are still read: `withdrawn` are the families and CKA_IDs of such that are none after
+    all, because more objects turned up that have theirs. The last part has the `mark` of the whole, SHA-256; when the
+    worker knew one, nothing is given before the end, and nothing at all when it is this one.
     """
 
     objects: list[ObjectPart]
     unmatched: list[UnmatchedPart]
+    withdrawn: list[tuple[str, bytes]]
     more: bool
     mark: bytes = b""
 

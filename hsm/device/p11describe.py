@@ -125,7 +125,9 @@ class Census:
     """Every object of a token, sorted into keys and what is none."""
 
     def __init__(self) -> None:
+        self.given: dict[tuple[str, bytes], ObjectPart] = {}  # what `pairs` gave
         self._keys: defaultdict[tuple[KeyFamily, bytes], list[Half]] = defaultdict(list)
+        self._fresh: list[tuple[KeyFamily, bytes]] = []
         self._certificates: list[Half] = []
         self._others: Counter[int] = Counter()
         self._unmatched: list[UnmatchedPart] = []
@@ -142,15 +144,27 @@ class Census:
             if count % HEARTBEAT == 0:
                 yield
 
+    def pairs(self) -> list[ObjectPart]:
+        """Return the keys that got their second half since this was asked last; see `withdrawn`."""
+        fresh, self._fresh = self._fresh, []
+        whole = [(family, self._keys[family, key_id]) for family, key_id in fresh]
+        parts = [key_part(family, halves) for family, halves in whole if not why_no_key(halves)]
+        self.given |= {(part.family, part.key_id): part for part in parts}
+        return parts
+
     def keys(self) -> list[ObjectPart]:
         """Return the keys, and note halves that do not make one."""
         parts = []
-        for (family, _), halves in self._keys.items():
+        for address, halves in self._keys.items():
             if reason := why_no_key(halves):
                 self._unmatched += [_unmatched(half, reason) for half in halves]
             else:
-                parts.append(key_part(family, halves))
+                parts.append(self.given.get(address) or key_part(address[0], halves))
         return parts
+
+    def withdrawn(self) -> list[tuple[str, bytes]]:
+        """Return where `pairs` gave a key that is none: a third object has its CKA_ID."""
+        return [address for address in self.given if why_no_key(self._keys[KeyFamily(address[0]), address[1]])]
 
     def unmatched(self) -> list[UnmatchedPart]:
         """Return what is no usable key; to be asked after `keys`."""
@@ -173,7 +187,10 @@ class Census:
         elif len(half.key_id) > MAX_ANY_KEY_ID_BYTES:
             self._unmatched.append(_unmatched(half, f"Its CKA_ID is longer than {MAX_ANY_KEY_ID_BYTES} bytes."))
         else:
-            self._keys[family, half.key_id].append(half)
+            halves = self._keys[family, half.key_id]
+            halves.append(half)
+            if len(halves) == 2:
+                self._fresh.append((family, half.key_id))
 
 
 def key_part(family: KeyFamily, halves: list[Half]) -> ObjectPart:

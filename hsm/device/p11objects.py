@@ -1,7 +1,7 @@
 """The security objects of a loaded module, as the host answers for them. Every method raises ModuleFaultError only."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -16,6 +16,7 @@ from hsm.device.objectwire import (
     MakeObject,
     ObjectPart,
     Permit,
+    UnmatchedPart,
     UseKey,
 )
 from hsm.device.objectwire import Objects as ObjectsReply
@@ -60,21 +61,23 @@ class Objects:
             return key_part(KeyFamily(family), halves) if halves else None
 
     def read_all(self, known: bytes = b"") -> Iterator[ObjectsReply]:
-        """Read every object, then give all of them in parts, unless `known` is their mark; empty parts meanwhile."""
+        """Read every object, and give all of them in parts unless `known` is their mark.
+
+        To a worker that knows no mark, keys are given while others are read: it digests them meanwhile.
+        """
         with self._careful() as session:
             census = Census()
             handles = session.calls.find(session.handle, {A.TOKEN: True})
             for _ in census.take(session.describer, session.handle, handles):
-                yield ObjectsReply([], [], more=True)
+                yield from _frames([] if known else census.pairs())
             keys = sorted(census.keys(), key=lambda part: (part.family, part.key_id))
             unmatched = sorted(census.unmatched(), key=lambda part: (part.object_class, part.key_id, part.label))
             self._module.token_now()
         mark = hashlib.sha256(msgspec.msgpack.encode((keys, unmatched))).digest()
-        count = 0 if mark == known else max(len(keys), len(unmatched))
-        for start in range(0, count, OBJECTS_PER_FRAME):
-            end = start + OBJECTS_PER_FRAME
-            yield ObjectsReply(keys[start:end], unmatched[start:end], more=True)
-        yield ObjectsReply([], [], more=False, mark=mark)
+        if mark != known:
+            rest = [key for key in keys if (key.family, key.key_id) not in census.given]
+            yield from _frames(rest, unmatched, census.withdrawn())
+        yield ObjectsReply([], [], [], more=False, mark=mark)
 
     def permit(self, asked: Permit) -> ObjectPart:
         """Set the permissions on the halves that carry them; what was changed in part is taken back."""
@@ -133,6 +136,15 @@ class Objects:
         except ModuleFaultError as fault:
             self._session.drop_after(fault)
             raise
+
+
+def _frames(
+    keys: list[ObjectPart], unmatched: Sequence[UnmatchedPart] = (), withdrawn: Sequence[tuple[str, bytes]] = ()
+) -> Iterator[ObjectsReply]:
+    """Cut what is given into frames; an empty one where it is nothing."""
+    for start in range(0, max(len(keys), len(unmatched), len(withdrawn), 1), OBJECTS_PER_FRAME):
+        here = slice(start, start + OBJECTS_PER_FRAME)
+        yield ObjectsReply(keys[here], list(unmatched[here]), list(withdrawn[here]), more=True)
 
 
 def _carried(half: Half) -> frozenset[Operation]:

@@ -121,20 +121,22 @@ class TokenObjects(TokenCalls):
 
     def _listing(self, known_digest: str) -> Listing:
         context = "Listing the objects failed."
-        objects: list[ObjectRecord] = []
+        objects: dict[tuple[str, bytes], ObjectRecord] = {}
         unmatched: list[Unmatched] = []
         mark, digest = self._seat.listed
         known = mark if digest and digest == known_digest else b""
         part = self._ask(objectwire.ReadObjects(known), objectwire.Objects, context)
         while True:
-            objects += map(object_record, part.objects)
+            objects |= {(key.family, key.key_id): object_record(key) for key in part.objects}
             unmatched += map(unmatched_object, part.unmatched)
+            for address in part.withdrawn:
+                objects.pop(address, None)
             if not part.more:
                 break
             part = expect(self._seat.next_part(self._deadline_s, context=context), objectwire.Objects)
         if known and part.mark == known:
             return Listing(self.token(), (), (), known_digest, unchanged=True)
-        listing = make_listing(self.token(), objects, unmatched, known_digest)
+        listing = make_listing(self.token(), objects.values(), unmatched, known_digest)
         self._seat.listed = part.mark, listing.digest
         return listing
 
