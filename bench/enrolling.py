@@ -29,7 +29,7 @@ from bench import stage
 
 AT_ONCE = 8
 IN_A_ROUND = 800
-ROUNDS = 3
+ROUNDS = 7
 WARM_UP = 160
 CFSSL_TABLE = """
 CREATE TABLE certificates (
@@ -118,13 +118,11 @@ def _cfssl(folder: Path, database_url: str | None) -> Iterator[int]:
 
 
 def _cfssl_ca(folder: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
     from cryptography.hazmat.primitives.serialization import NoEncryption, PrivateFormat
 
     from tests.fixtures.certificates import Authority
 
     authority = Authority("cfssl")
-    del key
     (folder / "ca.pem").write_text(authority.pem)
     (folder / "ca.key").write_bytes(
         authority.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
