@@ -80,16 +80,24 @@ def allow_once(client: Client, *, actor: Actor, hours: int = 24, key: str = "") 
 
     `key` is the fingerprint of the one that waits and gets the certificate. Empty: whichever comes first, so that
     anybody with a credential may be quicker than the client. Raises InvalidError for what is no choice, ConflictError
-    for a client that is revoked or was never authenticated.
+    for a client that is revoked or was never authenticated, and while somebody else's choice of another key stands.
     """
     if not 1 <= hours <= LONGEST_HOURS:
         raise InvalidError(f"Choose 1 to {LONGEST_HOURS} hours. Nothing was changed.", field="hours")
     if key and not client.pending.filter(spki_fingerprint=key).exists():
         raise InvalidError("This key does not wait any more. Nothing was changed.", field="key")
-    until = clock.now() + timedelta(hours=hours)
+    now = clock.now()
+    until = now + timedelta(hours=hours)
     rows = Client.objects.filter(pk=client.pk, state=ClientState.ACTIVE, authenticated=True)
-    if not rows.update(reenrol_until=until, reenrol_key=key):
+    held = rows.select_for_update().first()
+    if held is None:
         raise ConflictError(f"{client.name} is revoked or never enrolled, so nothing was allowed.")
+    if held.reenrol_until and now < held.reenrol_until and held.reenrol_key != key:
+        raise ConflictError(
+            f"Another key of {client.name} is allowed already, so nothing was changed. Its page says which; withdraw "
+            "that permission before you give another."
+        )
+    rows.update(reenrol_until=until, reenrol_key=key)
     client.reenrol_until, client.reenrol_key = until, key
     details = {"until": timestamp(until), "key": key or "whichever comes first"}
     log.append(Action.REENROLMENT_ALLOWED, client.subject, actor=actor, details=details)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from console.activity.models import Entry
 from console.lib import clock
-from console.lib.errors import InvalidError
+from console.lib.errors import ConflictError, InvalidError
 from console.servers.models import Server
 from keys import roots
 from keys.models.subordinate import Subordinate, SubordinateState
@@ -226,6 +226,10 @@ def test_only_the_chosen_key_uses_the_permission(est: Est, enrolled: Any, creden
     client = Client.objects.get()
     chosen = client.pending.get(spki_fingerprint=read_request(base64.b64encode(asked)).fingerprint)
     pending.allow_once(client, actor=ALICE, key=chosen.spki_fingerprint)
+    # A second administrator does not replace that choice unseen.
+    for key in (read_request(base64.b64encode(other)).fingerprint, ""):
+        with pytest.raises(ConflictError, match="is allowed already"):
+            pending.allow_once(client, actor=ALICE, key=key)
     # Whoever has an init file and is quicker gets nothing.
     for request in (other, later_key):
         assert est.post(request, authorization=credential.basic).status_code == 202
