@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _change(directory, asked)
         with directory.locked():
             _begin(directory, asked)
-            return _run(Agent(asked.dir), once=asked.once)
+            agent = Agent(asked.dir)
+            return _once(agent, directory) if asked.once else _run(agent)
     except SetupError as error:
         print(f"keystead-agent: {error.message}", file=sys.stderr)  # noqa: T201 - to whoever starts it
         return EX_CONFIG
@@ -93,12 +94,20 @@ def _read(path: Path) -> bytes:
         raise SetupError(f"{path} cannot be read: {error.strerror}.", code="no-file") from error
 
 
-def _run(agent: Agent, *, once: bool) -> int:
+def _once(agent: Agent, directory: Directory) -> int:
+    due = agent.step()
+    agent.close()
+    print(f"{directory.logs} says what was done. The next is due at {due:%Y-%m-%d %H:%M:%S} UTC.")  # noqa: T201
+    return 0
+
+
+def _run(agent: Agent) -> int:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_arguments: ended.set())
     due = agent.step()
-    while not once and not ended.is_set():
+    while not ended.is_set():
         ended.wait(min(max(0.05, (due - utc_now()).total_seconds()), LONGEST_SLEEP_S))
         due = agent.step() if not ended.is_set() else due
+    agent.close()
     return 0

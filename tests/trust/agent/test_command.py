@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -65,7 +66,10 @@ def test_once_does_what_is_due_and_ends_whether_the_server_is_there_or_not(tmp_p
     folder = tmp_path / "d"
     argv = agent("--dir", folder, "--init", init, "--name", "c.example", "--connect", "127.0.0.1:1:1", "--once")
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(
+        rf"{re.escape(str(folder))}/Logs says what was done\. The next is due at .* UTC\.\n", done.stdout
+    )
     assert "enrolment-failed" in log_of(folder, "pki-tls.log")
     assert SECRET not in log_of(folder) + log_of(folder, "pki-tls.log")
 
