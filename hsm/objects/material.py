@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -26,6 +27,9 @@ from hsm.objects.offer import Spelling
 PEM = b"-----BEGIN "
 SPACES = re.compile(rb"\s+")
 NOTHING_REACHED = "Nothing was imported."
+SAYS_OF_A_WRONG_ONE = "password"
+"""In what `cryptography` says of a passphrase that does not open the file."""
+OTHER_PASSPHRASES = (b"\0", b"\0\0", b"\0\0\0")
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,24 @@ def _load(written: bytes, passphrase: Secret | None) -> object:
             "Convert it to PKCS#8 first.",
         ) from None
     except ValueError as error:
+        if password is not None and _is_locked(load, written):
+            raise _load_error(SAYS_OF_A_WRONG_ONE) from None
         raise _load_error(str(error)) from None
+
+
+def _is_locked(load: Callable[[bytes, bytes], object], written: bytes) -> bool:
+    """Whether the file is whole and takes a passphrase, as the library says of another wrong one.
+
+    Of one wrong passphrase in 256 it cannot say so: the padding comes out right by chance, and what is inside is then
+    no key (RFC 8018 §6.1.2).
+    """
+    for passphrase in OTHER_PASSPHRASES:
+        try:
+            load(written, passphrase)
+        except ValueError as error:
+            if SAYS_OF_A_WRONG_ONE in str(error):
+                return True
+    return False
 
 
 def _passphrase_error(*, given: bool) -> MaterialError:
@@ -130,7 +151,7 @@ def _passphrase_error(*, given: bool) -> MaterialError:
 
 
 def _load_error(said: str) -> MaterialError:
-    if "password" in said:
+    if SAYS_OF_A_WRONG_ONE in said:
         return MaterialError(
             f"The passphrase does not open the private key. {NOTHING_REACHED}",
             field="passphrase",

@@ -2,10 +2,16 @@
 
 import base64
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, load_der_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PrivateFormat,
+    load_der_private_key,
+    load_pem_private_key,
+)
 
 from console.lib.secret import Secret
 from hsm.device.base import KeySpec
@@ -61,6 +67,23 @@ def test_secret_keys(spelling: Spelling, value: bytes) -> None:
     found = read(KeySpec.AES_256, value, spelling)
     assert found.secret == Secret(AES_KEY)
     assert found.spki_der is None
+
+
+def test_a_wrong_passphrase_that_leaves_a_right_padding_is_blamed_all_the_same() -> None:
+    locked = written(ec_key(), passphrase=PASSPHRASE)
+
+    def said_of(passphrase: bytes) -> str:
+        with pytest.raises(ValueError) as caught:
+            load_pem_private_key(locked, passphrase)
+        return str(caught.value)
+
+    wrong = next(one for one in (b"wrong %d" % n for n in count()) if "password" not in said_of(one))
+    with pytest.raises(MaterialError) as caught:
+        read(KeySpec.EC_P256, locked, passphrase=wrong)
+    assert caught.value.code == "passphrase-wrong"
+    with pytest.raises(MaterialError) as caught:
+        read(KeySpec.EC_P256, locked[:150], passphrase=PASSPHRASE)
+    assert caught.value.code == "not-readable"
 
 
 # Made when they are needed: the keys take time.
