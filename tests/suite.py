@@ -28,9 +28,9 @@ CHECKS = {
 }
 
 # A file at a time: tests of one file share what is dear to make. Half of its time a test waits for another process, so
-# there are two workers more than there are cores. The order is that of tests.fixtures.longestfirst; xdist's own, by the
+# there is one worker more than there are cores. The order is that of tests.fixtures.longestfirst; xdist's own, by the
 # number of tests, would begin with the shortest.
-WORKERS = min(5, (os.cpu_count() or 1) + 2)
+WORKERS = min(4, (os.cpu_count() or 1) + 1)
 PARALLEL = ("-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder")
 
 
