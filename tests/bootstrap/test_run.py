@@ -194,6 +194,7 @@ def test_the_broker_comes_back_when_its_files_are_gone(started: Console) -> None
     wait_for(lambda: answers(started.state, port), what="another broker")
 
 
+@pytest.mark.one_database
 def test_a_second_start_is_quick_and_keeps_what_was_there(started: Console) -> None:
     kept = {path: path.read_bytes() for path in started.state.secrets.iterdir()}
     tokens = sorted((started.state.softhsm / "tokens").iterdir())

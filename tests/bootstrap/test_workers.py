@@ -17,6 +17,7 @@ def _enqueue(server: Server) -> Job:
     return queue.enqueue(TIDY, subject=server.subject, actor=ACTOR, server=server)
 
 
+@pytest.mark.one_database
 def test_a_job_waits_for_a_broker_that_was_killed(workers: Workers, server: Server, broker: Broker) -> None:
     workers.worker()
     workers.wait(_enqueue(server))
