@@ -130,7 +130,7 @@
   const ASK_AGAIN_MS = 5000;
   let away = false;
   function askAgain({ elt, requestConfig, xhr }) {
-    if (!elt.getAttribute("hx-trigger")?.startsWith("load delay") || (xhr.status && xhr.status < 500)) return false;
+    if (!elt.getAttribute("hx-trigger")?.includes("load delay") || (xhr.status && xhr.status < 500)) return false;
     setTimeout(() => elt.isConnected && htmx.ajax("GET", requestConfig.path, { source: elt }), ASK_AGAIN_MS);
     if (!away) toast("warn", "The server does not answer. This page asks again until it does.");
     away = true;
