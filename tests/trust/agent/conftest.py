@@ -1,4 +1,4 @@
-"""A server in memory with a client that has begun; `test_legacy` and the tests over real TLS have their own."""
+"""A server in memory with a client that has begun; `test_legacy` and the tests over real TLS have other servers."""
 
 from pathlib import Path
 

@@ -72,11 +72,6 @@ class Server:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def server(clock: Clock) -> Server:
     return Server(clock)
 
