@@ -70,12 +70,19 @@ class Trial:
         moving = self.some(heard[:-1], 0.6)
         for member in heard:
             member.line.cut = "" if member in moving else ENROLMENT
+        if not in_doubt:  # nobody hears of a root that the older ones do not vouch for
+            wait_for(lambda: self.has_heard(stays, new), what="the new root's word in the listener", every_s=0.2)
         self.fleet.each(Member.contact, heard)
         self.fleet.each(lambda member: member.until(lambda: member.root == new.fingerprint, 6), moving)
         self.fleet.each(Member.contact, moving)
         for member in heard:
             member.line.cut = ""
         self.say(f"away: {away.name}; heard: {names(heard)}; moving: {names(moving)}")
+
+    @staticmethod
+    def has_heard(member: Member, root: Root) -> bool:
+        """Have a client ask, and tell whether it holds the root: a listener's memory may be a second old."""
+        return member.contact() and root.fingerprint in member.agent.state.roots
 
     def revoke_a_client(self) -> None:
         """Now and then one of the clients is revoked."""
