@@ -218,6 +218,8 @@ MFA_TOTP_TOLERANCE = 1
 
 BROKER_URL = env.secret("BROKER_URL", "redis://127.0.0.1:6379/0")
 CELERY_BROKER_URL = BROKER_URL
+# Who has which job stands in its row. Kombu 5.7 ends the worker when the broker goes while it keeps a list of its own.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"ack_emulation": False}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = False

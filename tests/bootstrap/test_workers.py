@@ -1,5 +1,8 @@
 """Work goes on through real processes: broker, worker, beat."""
 
+import os
+import signal
+
 import pytest
 
 from console.jobs import queue
@@ -7,6 +10,7 @@ from console.jobs.jobs import TIDY
 from console.jobs.models import Job, State
 from console.lib.actor import Actor
 from console.servers.models import Server
+from tests.fixtures.children import children
 from tests.fixtures.processes import Broker, Workers, wait_for
 
 pytestmark = [pytest.mark.slow]
@@ -29,6 +33,27 @@ def test_a_job_waits_for_a_broker_that_was_killed(workers: Workers, server: Serv
     Job.objects.filter(pk=job.pk).update(sent_at=None)
     workers.beat()
     assert workers.wait(job).state == State.SUCCEEDED
+
+
+@pytest.mark.one_database
+def test_a_worker_outlives_a_broker_that_is_killed_while_a_job_is_under_way(
+    workers: Workers, server: Server, broker: Broker
+) -> None:
+    worker = workers.worker()
+    assert worker.running
+    hands = children(worker.running.pid)
+    for hand in hands:
+        os.kill(hand, signal.SIGSTOP)
+    job = _enqueue(server)
+    wait_for(lambda: str(job.kind.task).encode() + b"[" in worker.log.read_bytes(), what="the job in the worker")
+    broker.kill()
+    wait_for(lambda: b"Connection to broker lost" in worker.log.read_bytes(), what="the worker's notice")
+    broker.start()
+    for hand in hands:
+        os.kill(hand, signal.SIGCONT)
+    assert workers.wait(job).state == State.SUCCEEDED
+    assert workers.wait(_enqueue(server)).state == State.SUCCEEDED
+    assert not worker.has_ended()
 
 
 def test_housekeeping_runs_by_beat_alone(workers: Workers, server: Server) -> None:
