@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import django
 from django.core.management import call_command
@@ -58,6 +58,32 @@ def without_indexes(model: "type[Model]") -> Iterator[None]:
     with connection.schema_editor() as editor:
         for index in model._meta.indexes:
             editor.add_index(model, index)
+
+
+def copy_database() -> str:
+    """Copy this console's database as it is now; return the name of the copy, for `use_database`."""
+    import psycopg
+    from django.db import connection
+    from psycopg import sql
+
+    name = str(connection.settings_dict["NAME"])
+    copy = f"{name}-copy"
+    connection.close()
+    if connection.vendor == "sqlite":
+        shutil.copyfile(name, copy)
+    else:
+        parameters: dict[str, Any] = {**connection.get_connection_params(), "dbname": "postgres"}
+        with psycopg.connect(**parameters, autocommit=True) as elsewhere:
+            elsewhere.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (copy, name))))
+    return copy
+
+
+def use_database(name: str) -> None:
+    """Go on with this database."""
+    from django.db import connection
+
+    connection.close()
+    connection.settings_dict["NAME"] = name
 
 
 @contextmanager
