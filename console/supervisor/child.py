@@ -43,6 +43,7 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     due: float = 0.0
     ends: deque[float] = field(default_factory=deque)
+    is_asked: bool = False
 
     @property
     def mark(self) -> str:
@@ -54,6 +55,7 @@ class Child:
 
     def start(self) -> None:
         """Start the process. The kernel ends it when the supervisor dies (setpriv), whoever killed that."""
+        self.is_asked = False
         setpriv = shutil.which("setpriv")
         prefix = (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
         # A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops them in order.
@@ -83,10 +85,16 @@ class Child:
         self.due = now + delay_s(len(self.ends))
         return len(self.ends) <= GIVE_UP_AFTER
 
+    def ask_to_end(self) -> None:
+        """Ask the process to end, and go on: to some a second word means something else."""
+        if self.process is not None and self.is_running() and not self.is_asked:
+            self.process.terminate()
+            self.is_asked = True
+
     def stop(self) -> None:
         """Ask the process to end, wait as long as its plan allows, then end it and everything below it."""
+        self.ask_to_end()
         if self.process is not None and self.is_running():
-            self.process.terminate()
             try:
                 self.process.wait(self.plan.stop_within_s)
             except subprocess.TimeoutExpired:

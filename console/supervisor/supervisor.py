@@ -74,10 +74,12 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop every child in order, then let the guard make sure that nothing is left."""
-        for name in STOP_ORDER:
-            for child in self._children:
-                if child.plan.name == name:
-                    child.stop()
+        for names in STOP_ORDER:
+            together = [child for child in self._children if child.plan.name in names]
+            for child in together:
+                child.ask_to_end()
+            for child in together:
+                child.stop()
         if self._guard is not None and self._guard.stdin is not None:
             self._guard.stdin.close()
             self._guard.wait()

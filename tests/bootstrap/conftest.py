@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -208,7 +209,7 @@ def started(kept_console: Console) -> Console:
         end(kept_console)
         # The very first start of the session makes .venv as well.
         kept_console.start(within_s=600)
-    wait_for(lambda: all(kept_console.processes(name) for name in STOP_ORDER), what="all processes")
+    wait_for(lambda: all(map(kept_console.processes, chain(*STOP_ORDER))), what="all processes")
     wait_for(lambda: kept_console.get("/health/ready") == 200, what="/health/ready")
     return kept_console
 
