@@ -18,6 +18,7 @@ from console.errors import refusal, status_of
 from console.lib import htmx
 from console.lib.capability import Capability
 from console.lib.errors import ConsoleError, RefusedError, RightMissingError
+from console.lib.search import NUL, UNKNOWN
 from console.lib.subject import Subject
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -98,7 +99,7 @@ class AccessMiddleware:
 def record_refusal(request: HttpRequest, user: User, needed: str) -> None:
     """Write down that somebody tried to change what is not theirs; looking is only refused."""
     if request.method == "POST":
-        subject = Subject("page", "", request.path)
+        subject = Subject("page", "", request.path.replace(NUL, UNKNOWN))
         log.refuse("access.refused", subject, actor=user.actor, details={"needed": needed})
 
 

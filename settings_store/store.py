@@ -14,6 +14,7 @@ from console.lib import clock
 from console.lib.actor import Actor
 from console.lib.digest import canonical_json, sha256_hex
 from console.lib.errors import ConflictError, InvalidError, NotFoundError
+from console.lib.search import NUL
 from console.servers.current import current
 from settings_store import contradictions, guards, parsing, snapshot
 from settings_store.actions import Action
@@ -131,6 +132,8 @@ def reset_to_default(keys: Iterable[str], *, actor: Actor) -> list[str]:
 
 def find(name: str, scope: str, *, lock: bool = False) -> Setting | None:
     """Return the row of this server (or the global one), or None."""
+    if NUL in f"{scope}{name}":
+        return None  # no row has one, and PostgreSQL fails at it
     candidates = rows().filter(name=name, scope=scope)
     return (candidates.select_for_update(of=("self",)) if lock else candidates).first()
 

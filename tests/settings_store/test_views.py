@@ -100,6 +100,14 @@ def test_bad_input_is_said_beside_the_field(admin_client: Client, data: dict[str
     assert not Setting.objects.exists()
 
 
+def test_an_address_with_a_nul_is_of_no_setting(admin_client: Client, auditor_client: Client) -> None:
+    assert admin_client.get(f"{LIST}?saved=Local:a%00b").status_code == 200
+    assert admin_client.get(f"{LIST}Local:a%00b/").status_code == 404
+    assert admin_client.post(f"{LIST}Local:a%00b/save/", {"value": "x", "seen": "default"}).status_code == 404
+    assert admin_client.post(f"{LIST}delete/", {"id": "Local:a\0b", "bindings": "keep"}).status_code == 404
+    assert auditor_client.post(f"{LIST}Local:a%00b/save/", {"value": "x"}).status_code == 403
+
+
 def test_the_same_name_again_is_a_conflict(admin_client: Client) -> None:  # SET-03
     admin_client.post(ADD, form("HSMModulePath", "/m.so"))
     response = admin_client.post(ADD, form("HSMModulePath", "/n.so"))
