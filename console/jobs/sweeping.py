@@ -57,29 +57,30 @@ def ensure_housekeeping(server: Server, now: datetime) -> None:
 def start_due(server: Server, now: datetime) -> None:
     """Queue what is due. On PostgreSQL another tick skips the locked rows; SQLite has one writer at a time."""
     with transaction.atomic():
-        due: QuerySet[Job] = (
-            Job.objects.select_for_update(skip_locked=True, of=("self",))
-            .select_related("server")
-            .filter(server=server, state=State.SCHEDULED, due_at__lte=now)
-            .order_by("due_at")[:BATCH]
-        )
-        for job in due:
+        rows = _jobs(server, State.SCHEDULED).select_for_update(skip_locked=True, of=("self",))
+        for job in rows.filter(due_at__lte=now).order_by("due_at")[:BATCH]:
             if Job.objects.filter(pk=job.pk, state=State.SCHEDULED).update(state=State.QUEUED):
                 send_after_commit(job)
 
 
 def resend(server: Server, now: datetime) -> None:
     """Send again what was queued a while ago and that no worker has taken: the message may be lost."""
-    waiting = Job.objects.select_related("server").filter(server=server, state=State.QUEUED)
-    for job in waiting.exclude(sent_at__gt=now - RESEND_AFTER).order_by("due_at")[:BATCH]:
+    waiting = _jobs(server, State.QUEUED).exclude(sent_at__gt=now - RESEND_AFTER)
+    for job in waiting.order_by("due_at")[:BATCH]:
         send(job)
 
 
 def settle_lost(server: Server, now: datetime) -> None:
     """Decide, by its kind, about every running job whose lease ran out."""
-    lost = Job.objects.select_related("server").filter(server=server, state=State.RUNNING, lease_until__lt=now)
+    lost = _jobs(server, State.RUNNING).filter(lease_until__lt=now)
     for job in lost.order_by("lease_until")[:BATCH]:
         _settle(job, now)
+
+
+def _jobs(server: Server, state: State) -> QuerySet[Job]:
+    """Return the jobs in a state, but those of a kind that this version does not have: they wait for one that has."""
+    known = [kind.name for kind in kinds.every()]
+    return Job.objects.select_related("server").filter(server=server, state=state, kind_name__in=known)
 
 
 def _settle(job: Job, now: datetime) -> None:

@@ -35,6 +35,24 @@ def test_what_is_due_is_queued_and_the_rest_waits(server: Server, make_kind: Mak
     assert (soon.state, later.state) == (State.QUEUED, State.SCHEDULED)
 
 
+def test_a_job_of_another_version_keeps_no_other_waiting(
+    server: Server, make_kind: MakeKind, make_job: MakeJob
+) -> None:
+    kind = make_kind()
+    past = clock.now() - timedelta(minutes=1)
+    strange = [make_job(kind, due_at=past), make_job(kind), _lost(make_job(kind))]
+    Job.objects.filter(pk__in=[job.pk for job in strange]).update(kind_name="tests.removed")
+    late = past + timedelta(seconds=1)
+    due, left, lost = make_job(kind, due_at=late), make_job(kind), _lost(make_job(kind))
+    Job.objects.filter(pk=left.pk).update(due_at=late, sent_at=late)
+    Job.objects.filter(pk=strange[1].pk).update(due_at=past, sent_at=past)
+    Job.objects.filter(pk=strange[2].pk).update(lease_until=past)
+    sweeping.tick(server)
+    states = [Job.objects.get(pk=job.pk).state for job in (*strange, due, lost)]
+    assert states == [State.SCHEDULED, State.QUEUED, State.RUNNING, State.QUEUED, State.FAILED]
+    assert Job.objects.get(pk=left.pk).sent_at > late
+
+
 def test_a_lost_message_is_sent_again(
     server: Server, make_kind: MakeKind, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
