@@ -130,10 +130,14 @@ def _attempt(job: Job) -> str:
     kind = kind_of(job)
     if job.every_s or kind is None or (job.attempts < 2 and not (job.attempts and job.state == State.SCHEDULED)):
         return ""
-    of = f" of {kind.max_attempts}" if kind.max_attempts > 1 else ""
     if job.state == State.SCHEDULED:
-        return f"Attempt {job.attempts} failed; attempt {job.attempts + 1}{of} is next"
-    return f"Attempt {job.attempts}{of}"
+        return f"Attempt {job.attempts} failed; attempt {_numbered(job.attempts + 1, kind.max_attempts)} is next"
+    return f"Attempt {_numbered(job.attempts, kind.max_attempts)}"
+
+
+def _numbered(attempt: int, most: int) -> str:
+    """Return the number of an attempt; one beyond `most` was asked for by hand."""
+    return f"{attempt} of {most}" if most > 1 and attempt <= most else str(attempt)
 
 
 def _spoken(job: Job, percent: int, said: int) -> tuple[int, str]:

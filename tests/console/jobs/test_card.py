@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import resolve
 
+from console.activity.jobs import VERIFY
 from console.jobs.card import STARTED, Watch, card
 from console.jobs.jobs import TIDY
 from console.jobs.models import Job, State
@@ -46,6 +47,11 @@ def test_waits_between_polls() -> None:
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.CANCELLED])
 def test_an_ended_job_is_not_asked_about(state: State) -> None:
     assert card(a_job(state), NOW).wait_ms == 0
+
+
+def test_attempts_by_hand_are_not_counted_among_those_of_the_kind() -> None:
+    shown = [card(a_job(kind_name=VERIFY.name, attempts=number), NOW).attempt for number in (1, 2, 3)]
+    assert shown == ["", "Attempt 2 of 2", "Attempt 3"]
 
 
 def test_a_job_of_next_week_is_not_asked_about() -> None:
