@@ -232,8 +232,6 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-# A task that is running when the worker is told to stop gets this long; what is cut off is settled by its row.
-CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
 TICK_SECONDS = 2
 CELERY_BEAT_SCHEDULE = {
     "tick": {

@@ -11,8 +11,8 @@ from console.supervisor.errors import SupervisorError
 from console.supervisor.ports import loopback_addresses
 from console.supervisor.state import State
 
-# Web first, so that nothing new is asked for; the broker last, so that the worker can still give its task back.
-# What works first, then what it stands on. Whatever is cut off is settled by its row.
+# What works first, then what it stands on: the worker takes nothing new, and ends with the jobs that it has begun.
+# Whatever is cut off then is settled by its row.
 STOP_ORDER = (("web", "listener", "listener-plain", "beat", "worker"), ("gateway", "broker"))
 # Read once by their reader and of no use to the others.
 NOWHERE = os.devnull

@@ -17,7 +17,7 @@ from pathlib import Path
 
 # Not KEYSTEAD_…: a module host is started without the variables of the console (hsm.device.process).
 MARK = "SUPERVISED_RUN"
-# Between the polite signal and the last one. A worker uses it to hand its running task back to the row.
+# Between the polite signal and the last one. A worker ends its jobs in it; what is cut off is settled by its row.
 GRACE_S = 12.0
 
 
