@@ -13,11 +13,11 @@ from trust.agent.errors import (
     UnreachableError,
 )
 from trust.agent.est import NONCE
-from trust.agent.transport import Door, Reply, Request, Tls
+from trust.agent.transport import LONGEST_RETRY_S, Door, Reply, Request, Tls
 from trust.wire import messages
 from trust.wire.errors import WireError
 from trust.wire.initfile import Address
-from trust.wire.messages import Nonce, Refusal
+from trust.wire.messages import HIGHEST_COUNTER, Nonce, Refusal
 
 MOST_BREAKS = 3
 PORT, PLAIN_PORT = 17472, 17473
@@ -84,10 +84,10 @@ def refused(reply: Reply) -> RefusedError:
     except WireError:
         text = reply.body[:200].decode("utf-8", "replace").strip() if reply.content_type == "text/plain" else ""
         said = Refusal(code=f"http-{reply.status}", message=text or f"HTTP {reply.status}")
-    wait_s = reply.retry_after_s if said.retry_after_s is None else said.retry_after_s
-    return RefusedError(
-        said.message, code=said.code, status=reply.status, retry_after_s=wait_s, counter=said.counter or 0
-    )
+    wait_s = reply.retry_after_s if said.retry_after_s is None else min(max(0, said.retry_after_s), LONGEST_RETRY_S)
+    # A server keeps none higher: above it, there would soon be no counter left that any server takes.
+    counter = min(said.counter or 0, HIGHEST_COUNTER)
+    return RefusedError(said.message, code=said.code, status=reply.status, retry_after_s=wait_s, counter=counter)
 
 
 def fresh_nonce(client: Client, at: Door) -> bytes:

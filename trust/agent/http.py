@@ -19,14 +19,15 @@ from math import inf
 from trust.agent import tls
 from trust.agent.errors import ServerNotTrustedError, UnreachableError
 from trust.agent.timed import Timed, left
-from trust.agent.transport import Door, Reply, Request
+from trust.agent.transport import LONGEST_RETRY_S, Door, Reply, Request
 from trust.wire.errors import WireError
 
 DEADLINE_S = 30.0
 LONGEST_KEPT_S = 600.0
 """After this time both sides prove anew who they are, whatever happens."""
 MOST_BYTES = 4 * 1024 * 1024
-BROKEN = (OSError, HTTPException)
+BROKEN = (OSError, HTTPException, ValueError)
+"""`http.client` raises ValueError for a chunk of less than nothing."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _connect(door: Door, until: float) -> socket.socket:
         raw = socket.create_connection((door.host, door.port), timeout=left(until))
     except socket.gaierror as error:
         raise UnreachableError(f"The name {door.host} leads to no address; --connect says where it is.") from error
-    except OSError as error:
+    except (OSError, ValueError, OverflowError) as error:  # what no name is, and what no port
         reason = type(error).__name__
         raise UnreachableError(f"Nobody answers at {door.host} port {door.port} ({reason}).") from error
     if door.tls is None:
@@ -108,7 +109,7 @@ def _connect(door: Door, until: float) -> socket.socket:
     except ssl.SSLError as error:
         raw.close()
         raise tls.failure(error, shown=bool(door.tls.certificate)) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raw.close()
         raise UnreachableError(f"The handshake broke off ({type(error).__name__}).", connected=True) from error
 
@@ -127,6 +128,8 @@ def _valid_s(door: Door, raw: socket.socket) -> float:
 def _ask(connection: HTTPConnection, request: Request) -> Reply:
     connection.request(request.method, request.path, request.body or None, request.headers)
     with connection.getresponse() as response:
+        if response.length is None and not response.chunked:
+            raise HTTPException  # only the end of the connection would tell its end, also in the middle of its head
         body = response.read(MOST_BYTES + 1)
         if len(body) > MOST_BYTES:
             raise HTTPException
@@ -137,10 +140,10 @@ def _retry_after_s(response: HTTPResponse) -> int | None:
     # RFC 9110 §10.2.3: seconds, or a date.
     text = response.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
-        return min(int(text[:9]), 86_400)  # of thousands of digits no number is made
+        return min(int(text[:9]), LONGEST_RETRY_S)  # of thousands of digits no number is made
     try:
-        return max(0, int(parsedate_to_datetime(text).timestamp() - time.time()))
-    except (TypeError, ValueError):
+        return min(max(0, int(parsedate_to_datetime(text).timestamp() - time.time())), LONGEST_RETRY_S)
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -15,6 +15,8 @@ class Timed:
     def __init__(self, raw: socket.socket) -> None:
         self._raw = raw
         self._until = 0.0
+        self._readers = 0
+        self._is_closed = False
         self.has_heard = False
 
     def begin(self, until: float) -> None:
@@ -47,11 +49,20 @@ class Timed:
 
     def makefile(self, *_arguments: Any) -> io.BufferedReader:
         """Return what `http.client` reads from."""
+        self._readers += 1
         return io.BufferedReader(_Reading(self))
 
     def close(self) -> None:
-        """Close."""
-        self._raw.close()
+        """Close, once nobody reads any more: `http.client` closes before it reads the body of the last answer."""
+        self._is_closed = True
+        if not self._readers:
+            self._raw.close()
+
+    def end_reading(self) -> None:
+        """Have one reader less."""
+        self._readers -= 1
+        if self._is_closed:
+            self.close()
 
     def _hear_why(self) -> None:
         """Raise what the peer said before it hung up, such as a TLS alert; nothing if it said nothing."""
@@ -77,3 +88,8 @@ class _Reading(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         return self._timed.receive_into(buffer)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._timed.end_reading()

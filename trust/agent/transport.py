@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+LONGEST_RETRY_S = 86_400
+"""For so long a client stays away at most, whatever an answer says: in clear, anybody may have written it."""
+
 
 @dataclass(frozen=True)
 class Tls:
@@ -40,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; `retry_after_s` is what its header says, None without."""
+    """One answer; `retry_after_s` is what its header says, of 0 to LONGEST_RETRY_S, None without."""
 
     status: int
     content_type: str

@@ -20,12 +20,12 @@ from trust.clients.pace import PACE
 from trust.clients.registration_errors import CLIENT_REVOKED, ReplayedError
 from trust.clients.registration_rules import refusal
 from trust.clients.registration_standing import standing
-from trust.clients.sightings import HIGHEST_COUNTER, SIGHTINGS
+from trust.clients.sightings import SIGHTINGS
 from trust.clients.told import NO_ROOTS, SHOWN, Told, digest, stored
 from trust.listening.peer import Peer
 from trust.models.certificates import Certificate
 from trust.models.clients import Client, ClientState, RegistrationChange
-from trust.wire.messages import Registered, Registration
+from trust.wire.messages import HIGHEST_COUNTER, Registered, Registration
 from trust.wire.names import client_name
 
 KEPT_CHANGES = 50

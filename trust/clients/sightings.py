@@ -25,6 +25,7 @@ from django.db.backends.utils import CursorWrapper
 from trust.clients import hotsql
 from trust.clients.registration_errors import ReplayedError
 from trust.models.clients import NEVER, Client
+from trust.wire.messages import HIGHEST_COUNTER
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +35,6 @@ FLUSH_EVERY_S = 1.0
 FORGET_AFTER = WRITE_EVERY + timedelta(minutes=2)
 MOST_ROWS = 500
 TABLE = Client._meta.db_table
-HIGHEST_COUNTER = 2**62 - 2**32
-"""What is kept at most, so that nobody can lock a name out by registering it once with the highest counter."""
 
 
 @dataclass(frozen=True)

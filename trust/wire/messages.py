@@ -11,6 +11,8 @@ from trust.wire.signed import Envelope
 
 Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 Counter = Annotated[int, msgspec.Meta(ge=1, le=2**62)]
+HIGHEST_COUNTER = 2**62 - 2**32
+"""The highest counter that a server keeps, so that nobody locks a name out by registering it once with the highest."""
 Sequence = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
 

@@ -214,7 +214,13 @@ def rubbish(connection: socket.socket) -> None:
         connection.sendall(b"\x00\xff rubbish\r\n\r\n")
 
 
-@pytest.mark.parametrize("talk", [drip, silent, hang_up, pour, rubbish])
+def less_than_nothing(connection: socket.socket) -> None:
+    with connection, suppress(OSError):
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("talk", [drip, silent, hang_up, pour, rubbish, less_than_nothing])
 def test_nobody_keeps_it_waiting_or_fills_its_memory(talk: Talk) -> None:
     with serving(talk) as port:
         began = time.monotonic()
@@ -230,12 +236,36 @@ def test_nobody_there() -> None:
     with pytest.raises(UnreachableError) as broken:
         ask(door(port, None))
     assert not broken.value.connected
+    for host in ("two..dots", "x" * 70):  # what ServerNameList may say, and no name service takes
+        with pytest.raises(UnreachableError):
+            ask(Door(host, port, host, None))
+
+
+def test_an_answer_that_ends_the_connection_is_read_to_its_end(tmp_path: Path) -> None:
+    """More of it than comes with the head: a server that is full, or stops, ends each answer so."""
+    body = b"x" * 100_000
+
+    def last(connection: socket.socket) -> None:
+        with connection:
+            connection.recv(65_536)
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            connection.recv(65_536)
+
+    with serving(last, server_context(LEAF, tmp_path)) as port:
+        transport = HttpTransport()
+        at = door(port, Tls((ROOT.der,)))
+        assert [transport.send(at, ASK).body for _ in range(2)] == [body, body]
+        transport.close()
 
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [(b"120", 120), (b"9" * 5000, 86_400), (b"Thu, 01 Jan 1970 00:00:00 GMT", 0), (b"soon", None), (b"-5", None)],
-)
+    [
+        (b"120", 120), (b"9" * 5000, 86_400), (b"Thu, 01 Jan 1970 00:00:00 GMT", 0), (b"soon", None), (b"-5", None),
+        (b"Fri, 01 Jan 9999 00:00:00 GMT", 86_400), (b"Mon, 01 Jan 99999999999 00:00:00 GMT", None),
+    ],
+)  # fmt: skip
 def test_retry_after_is_seconds_or_a_date(header: bytes, seconds: int | None) -> None:
     def busy(connection: socket.socket) -> None:
         with connection:

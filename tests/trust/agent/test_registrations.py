@@ -13,7 +13,7 @@ from trust.agent.agent import Agent
 from trust.agent.directory import Directory
 from trust.agent.errors import ServerNotTrustedError
 from trust.agent.transport import Door, Reply, Request
-from trust.wire.messages import Registered
+from trust.wire.messages import HIGHEST_COUNTER, Refusal, Registered
 
 
 def drawn(draw: float, low: float, high: float) -> float:
@@ -101,6 +101,21 @@ def test_a_client_that_was_revoked_comes_again_in_an_hour(agent: Agent, server: 
     server.refuse["/v1/registrations"] = Reply(403, "application/json", said)
     clock.now = agent.due
     assert agent.step() - clock.now >= timedelta(hours=1)
+
+
+@pytest.mark.parametrize("wait_s", [10**18, -(10**18)])
+def test_no_refusal_keeps_a_client_away_for_good(agent: Agent, server: Server, clock: Clock, wait_s: int) -> None:
+    """In clear, anybody may write one: neither its time nor its counter may lead where no way leads back from."""
+    agent.step()
+    said = Refusal(code="replayed", message="Known.", retry_after_s=wait_s, counter=2**62)
+    server.refuse["/v1/registrations"] = Reply(409, "application/json", msgspec.json.encode(said))
+    clock.now = agent.due
+    due = agent.step()
+    assert timedelta() <= due - clock.now < timedelta(days=2)
+    del server.refuse["/v1/registrations"]
+    clock.now = due
+    agent.step()
+    assert HIGHEST_COUNTER < server.registrations[-1][0].counter < 2**62
 
 
 @pytest.mark.parametrize("year", [1, 9999])

@@ -14,8 +14,9 @@ from trust.clients.pace import Pace
 from trust.clients.registration_errors import ReplayedError, TooManyError
 from trust.clients.registration_refusals import AGAIN_S, Gate
 from trust.clients.registration_refusals import MOST_A_MINUTE as MOST_LINES
-from trust.clients.sightings import FORGET_AFTER, HIGHEST_COUNTER, WRITE_EVERY, Sighting, Sightings
+from trust.clients.sightings import FORGET_AFTER, WRITE_EVERY, Sighting, Sightings
 from trust.models.clients import Client
+from trust.wire.messages import HIGHEST_COUNTER
 
 NOW = clock.now()
 

@@ -18,10 +18,11 @@ from tests.trust import rows
 from tests.trust.clients.registration.conftest import DAY, Machine, at, certify, forget
 from trust.clients import counting, handing_out, registration, registration_standing
 from trust.clients.changes import MOST_OF_ROW
-from trust.clients.sightings import HIGHEST_COUNTER, WRITE_EVERY, Sighting, Sightings, write
+from trust.clients.sightings import WRITE_EVERY, Sighting, Sightings, write
 from trust.models.clients import NEVER, Client, ClientState, RegistrationChange, RootSet
 from trust.models.documents import EVERYONE, DocumentKind, SignedDocument
 from trust.models.questions import Question
+from trust.wire.messages import HIGHEST_COUNTER
 
 pytestmark = pytest.mark.django_db
 
