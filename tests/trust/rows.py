@@ -13,6 +13,7 @@ from keys.models.subordinate import Subordinate, SubordinateState
 from keys.purposes import Purpose
 from trust.models.certificates import Certificate, Ground
 from trust.models.clients import Client, RootSet
+from trust.models.documents import DocumentKind, SignedDocument
 
 DAY = timedelta(days=1)
 
@@ -70,6 +71,20 @@ def intermediate(above: Root) -> Subordinate:
         not_after=now + 180 * DAY,
         created_at=now,
         activated_at=now,
+    )
+
+
+def trust_list(server: Server) -> SignedDocument:
+    """Return a trust list of random bytes, signed just now."""
+    return SignedDocument.objects.create(
+        server=server,
+        kind=DocumentKind.TRUST_LIST,
+        sequence=1,
+        digest=secrets.token_hex(32),
+        payload=b"payload",
+        signature=b"signature",
+        signer_der=b"signer",
+        created_at=clock.now(),
     )
 
 

@@ -60,7 +60,11 @@ def test_it_shows_which_root_keys_the_client_holds(
         assert str(root.fingerprint) in text.replace(" ", "")
     assert "needs a new init file" not in page(auditor_client, client)
     Client.objects.update(holding=rows.holding(old))
-    assert "It does not hold Root 1" in part(page(auditor_client, client), "held-h")
+    assert "It has not heard of Root 1 yet" in part(page(auditor_client, client), "held-h")  # nothing names it yet
+    published = rows.trust_list(client.server).created_at
+    for seen, words in ((timedelta(), "has not heard of"), (held.TOLD_WITHIN, "does not hold")):
+        Client.objects.update(last_seen=published + seen)
+        assert f"It {words} Root 1" in part(page(auditor_client, client), "held-h")
     assert "It needs a new init file." in page(auditor_client, client)  # nothing leads on: no cross-certificate
     rows.cross(old, new)
     assert "needs a new init file" not in page(auditor_client, client)
