@@ -5,6 +5,7 @@ import uuid
 from django import forms
 
 from console.lib.errors import InvalidError
+from console.lib.wholenumber import WholeNumberField
 from trust.infrastructure import servernames
 from trust.infrastructure.credentials import (
     DAYS,
@@ -16,28 +17,26 @@ from trust.infrastructure.credentials import (
 )
 from trust.infrastructure.files import Wanted
 
-SHORT = {"class": "short", "inputmode": "numeric"}
-
 
 class DownloadForm(forms.Form):
     """Ask for a keystead-init.dat. `token` is new with every showing: it makes a second sending harmless."""
 
     token = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
-    most_uses = forms.IntegerField(
+    most_uses = WholeNumberField(
+        unit="clients",
+        low=1,
+        high=MOST_USES_AT_MOST,
         label="New clients at most",
         initial=MOST_USES,
-        min_value=1,
-        max_value=MOST_USES_AT_MOST,
         help_text="How many names that this server does not know yet may enrol with the file.",
-        widget=forms.NumberInput(attrs=SHORT),
     )
-    days = forms.IntegerField(
+    days = WholeNumberField(
+        unit="days",
+        low=1,
+        high=DAYS_AT_MOST,
         label="Valid for days",
         initial=DAYS,
-        min_value=1,
-        max_value=DAYS_AT_MOST,
         help_text="After that no new name enrols with it. Clients that have enrolled stay as they are.",
-        widget=forms.NumberInput(attrs=SHORT),
     )
     note = forms.CharField(
         label="Who gets the file",

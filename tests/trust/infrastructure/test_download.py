@@ -90,9 +90,9 @@ def test_server_names_are_in_a_file_with_settings(browser: Browser) -> None:  # 
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"most_uses": "0"}, "greater than or equal to 1"),
-        ({"most_uses": "1000001"}, "less than or equal to 1000000"),
-        ({"days": "0"}, "greater than or equal to 1"),
+        ({"most_uses": "0"}, "Enter a whole number of clients, from 1 to 1,000,000."),
+        ({"most_uses": "1000001"}, "Enter a whole number of clients, from 1 to 1,000,000."),
+        ({"days": "soon"}, "Enter a whole number of days, from 1 to 3,650."),
         ({"note": "x" * 201}, "at most 200 characters"),
         ({"server_names": "two words:443"}, "without ports"),
         ({"server_names": " , "}, "at least one name"),
