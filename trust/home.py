@@ -3,10 +3,11 @@
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from console.home import Fact, Mark, Panel
+from console.home import Fact, Mark, Panel, Step
 from console.lib.capability import Capability
 from console.navigation import may
 from trust.clients import counting, listing
+from trust.models.clients import Client
 
 USING_TLS, UNENCRYPTED = f"?registered=none&registered={listing.TLS}", f"?registered=none&registered={listing.PLAIN}"
 WAITING = f"?mark={listing.PENDING}"
@@ -30,6 +31,16 @@ def clients(request: HttpRequest) -> Panel:
     ]
     state, summary = _state(connected, pending)
     return Panel("clients", "Clients", "devices", state, summary, tuple(lines), status, "Client Status")
+
+
+def first_client(_request: HttpRequest) -> Step:
+    """Return the step to a client that proved its key."""
+    return Step(
+        "Enrol a first client",
+        "Download a keystead-init.dat and start a client with it: it gets its certificate from this server.",
+        _page("trust:infrastructure"),
+        done=Client.objects.filter(authenticated=True).exists(),
+    )
 
 
 def _state(connected: int, pending: int) -> tuple[Mark, str]:
