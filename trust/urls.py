@@ -6,7 +6,8 @@ from trust.views import client, clientacts, clients, credentials, dependants, in
 
 app_name = "trust"
 urlpatterns = [
-    path("clients/needing/<uuid:root_id>/", dependants.dependants, name="dependants"),
+    # Below the root, as its breadcrumb says: the menu marks the entry of the address.
+    path("keys/root/<uuid:root_id>/clients/", dependants.dependants, name="dependants"),
     path("clients/", clients.clients, name="clients"),
     path("clients/export/", clients.export, name="clients-export"),
     path("clients/export/<uuid:job_id>/download/", clients.download, name="clients-download"),

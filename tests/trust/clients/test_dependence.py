@@ -1,6 +1,7 @@
 """Who still needs a root, counted by the database: the same as the pure rule says of each client."""
 
 import random
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -146,6 +147,7 @@ def test_the_page_names_them_with_the_reason(server: Server, three: list[Root], 
     rows.client(server, "pc-free", root=new, holding=rows.holding(new))
     address = reverse("trust:dependants", args=[old.pk])
     usual = admin_client.get(address).content.decode()
+    assert re.findall(r'<a [^>]*aria-current="true">([^<]+)</a>', usual) == ["Current Server"]  # as its breadcrumb
     assert "pc-disturbed" in usual
     assert "pc-lost" not in usual
     assert "pc-free" not in usual
