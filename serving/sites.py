@@ -14,4 +14,6 @@ def site(address: str) -> str:
         return address[:LONGEST]
     if isinstance(parsed, ipaddress.IPv4Address):
         return str(parsed)
+    if parsed.ipv4_mapped is not None:  # RFC 4291 §2.5.5.2: by a port of IPv6 that takes both
+        return str(parsed.ipv4_mapped)
     return str(ipaddress.IPv6Network((parsed, IPV6_SITE_BITS), strict=False).network_address)

@@ -34,9 +34,9 @@ class Newcomers:
         with self._lock:
             now = self.now()
             # The shorter one first: what it refuses does not count for the day.
-            if self._minute.count(here, now) > MOST_A_MINUTE or self._minute.total > MOST_TOGETHER:
+            if not self._minute.passes(here, now, MOST_A_MINUTE, MOST_TOGETHER):
                 raise TooManyError("Too many new names at once. Try again later.", code="too-many")
-            if self._day.count(here, now) > MOST_A_DAY:
+            if not self._day.passes(here, now, MOST_A_DAY):
                 raise TooManyError("Too many new names from this address today. Try again later.", code="too-many")
 
 

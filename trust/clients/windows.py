@@ -20,15 +20,20 @@ class Window:
     total: int = 0
     of: dict[str, int] = field(default_factory=dict)
 
-    def count(self, key: str, now: float) -> int:
-        """Count one more, at `now` in seconds; return how many there are of this key."""
+    def passes(self, key: str, now: float, most: int, together: float = float("inf")) -> bool:
+        """Count one more, at `now` in seconds, and tell whether it is within `most` of this key, and `together`.
+
+        What is over the first does not count for the second: one key would use up what is for all.
+        """
         if now - self.began >= self.length_s:
             self.began, self.total, self.of = now, 0, {}
         elif len(self.of) > MOST_KEYS:
             self.of = {}
-        self.total += 1
         self.of[key] = self.of.get(key, 0) + 1
-        return self.of[key]
+        if self.of[key] > most:
+            return False
+        self.total += 1
+        return self.total <= together
 
 
 @dataclass
@@ -48,4 +53,4 @@ class Limit:
     def passes(self, key: str) -> bool:
         """Count one more of a key, and tell whether it is within the limit."""
         with self._lock:
-            return self._window.count(key, self.now()) <= self.most and self._window.total <= self.together
+            return self._window.passes(key, self.now(), self.most, self.together)
