@@ -52,9 +52,11 @@ def newer_than(asked: Registration, client: Client, server: Server, now: datetim
             question=found.latest.question.sequence if found.latest.question else 0,
         )
     )
-    held = max(asked.own_settings, asked.own_directive)
+    # What the client did not take of one kind, when it took something newer of the other, waits for its next full
+    # registration: until then the row has nothing new to say, and most clients have nothing of one kind.
+    held = (min if asked.full else max)(asked.own_settings, asked.own_directive)
     if client.own_sequence > held:
-        documents += own(client.pk, held)
+        documents += own(client.pk, settings=asked.own_settings, directive=asked.own_directive)
     if client.authenticated:  # nobody else can answer
         documents += [one for one in found.questions if one.sequence > asked.question and in_force(one, now)]
     return tuple(envelope(document) for document in documents)

@@ -1,12 +1,12 @@
 """When clients were last seen: written in batches, at most every five minutes for each.
 
 A registration that tells nothing new costs the database one read. That the client is there is kept in this process and
-written each second, in short transactions; kill -9 loses at most the last second of it, and nothing else.
+written each second, in short transactions; kill -9 loses at most the last second of it, and the counters since.
 
-The counters kept here refuse a replay at once. What is promised where several processes or hosts serve: a registration
-that is replayed to another of them can pass at most until the counter is written, and then it tells nothing that the
-row does not say already, since everything new is written, with its counter, before it is answered. So a replay never
-changes what is known of a client, except that it was seen, up to five minutes and a second too late.
+The counters kept here refuse a replay at once. What is promised where several processes or hosts serve, or this one is
+started anew: a registration that is replayed to another of them can pass at most until the counter is written, and then
+it tells nothing that the row does not say already, since everything new is written, with its counter, before it is
+answered. So a replay never changes what is known of a client, except that it was seen.
 """
 
 import atexit
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 WRITE_EVERY = timedelta(minutes=5)
 FLUSH_EVERY_S = 1.0
-# A client that has not come for so long has its counter in the database, or registers in another process.
+# A client that has not come for so long is gone, or registers in another process.
 FORGET_AFTER = WRITE_EVERY + timedelta(minutes=2)
 MOST_ROWS = 500
 TABLE = Client._meta.db_table
@@ -138,12 +138,15 @@ class Sightings:
             return len(due)
 
     def sweep(self, now: datetime) -> None:
-        """Forget the counters of clients that came long ago."""
+        """Forget the counters of clients that came long ago; the next `flush` writes them."""
         with self._lock:
             if now - self._swept < FORGET_AFTER:
                 return
             self._swept = now
-            self._known = {key: one for key, one in self._known.items() if now - one.at < FORGET_AFTER}
+            gone = {key: one for key, one in self._known.items() if now - one.at >= FORGET_AFTER}
+            for key in gone:
+                del self._known[key]
+            self._due = gone | self._due
 
     def start(self) -> None:
         """Write each second from now on, in a thread of this process; called once it has forked."""

@@ -54,14 +54,16 @@ def latest(server: Server) -> Latest:
     )
 
 
-def own(client_id: UUID | str, after: int) -> list[SignedDocument]:
-    """Return what is signed for one client alone, in force and newer than `after`: the newest of each kind.
+def own(client_id: UUID | str, *, settings: int, directive: int) -> list[SignedDocument]:
+    """Return what is signed for one client alone, in force and newer than what it holds: the newest of each kind.
 
-    One counter serves all kinds of one client, so `after` is the highest sequence it holds of any. A client whose
-    `own_sequence` is not above that has nothing to be asked for.
+    One counter serves both kinds: a client whose `own_sequence` is not above either has nothing to be asked for.
     """
     in_force_now = Q(expires_at__isnull=True) | Q(expires_at__gt=clock.now())
-    rows = SignedDocument.objects.filter(in_force_now, audience=str(client_id), sequence__gt=after)
+    newer = Q(kind=DocumentKind.SETTINGS, sequence__gt=settings) | Q(
+        kind=DocumentKind.DIRECTIVE, sequence__gt=directive
+    )
+    rows = SignedDocument.objects.filter(in_force_now, newer, audience=str(client_id))
     return list(newest(rows).order_by("sequence"))
 
 

@@ -337,8 +337,8 @@ def test_a_document_for_one_client_reaches_only_it(make_root: MakeRoot, server: 
     second = signing.sign_document(server, Kind.DIRECTIVE, payload_for, audience=str(client.pk))
     client.refresh_from_db()
     assert client.own_sequence == second.sequence > first.sequence
-    assert latest.own(client.pk, 0) == [second]
-    assert latest.own(client.pk, second.sequence) == []
+    assert latest.own(client.pk, settings=0, directive=0) == [second]
+    assert latest.own(client.pk, settings=0, directive=second.sequence) == []
     assert latest.latest(server).directive is None
 
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -85,10 +86,17 @@ def test_a_replay_is_refused_before_its_counter_is_written() -> None:
 
 
 def test_counters_of_clients_that_are_gone_are_forgotten() -> None:
-    seen, one = Sightings(Disk().write), client()
+    disk = Disk()
+    seen, one = Sightings(disk.write), client()
     seen.note(one, 6, NOW)
-    seen.sweep(NOW + FORGET_AFTER + timedelta(seconds=1))
+    seen.flush()
+    one.last_seen, one.counter = NOW, 6
+    seen.note(one, 7, NOW + timedelta(minutes=4))  # too soon to be written
+    seen.sweep(NOW + timedelta(minutes=4) + FORGET_AFTER)
     assert not seen._known
+    # Its counter is in the database before it is forgotten here: nobody says the same once more for it.
+    seen.flush()
+    assert [row.counter for row in disk.rows] == [6, 7]
 
 
 def test_the_highest_counter_locks_nobody_out() -> None:
@@ -139,6 +147,20 @@ def test_one_address_does_not_bring_names_without_end() -> None:
         for _ in range(MOST_A_DAY + 1):
             moment += 60 / MOST_A_MINUTE + 0.01
             new.count("192.0.2.9")
+
+
+def test_what_one_address_brings_too_many_of_keeps_no_other_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = Newcomers(lambda: 0.0)
+    for number in range(MOST_TOGETHER + 1):
+        with nullcontext() if number < MOST_A_MINUTE else pytest.raises(TooManyError):
+            new.count("192.0.2.7")
+    new.count("192.0.2.8")
+    monkeypatch.setattr(changes, "MOST_OF_SITE", 20)
+    monkeypatch.setattr(changes, "MOST_TOGETHER", 90)
+    counted = changes.Changes(lambda: 0.0)
+    for _ in range(100):
+        counted.may_write(Client(authenticated=False), "192.0.2.7")
+    assert counted.may_write(Client(authenticated=False), "192.0.2.8")
 
 
 def test_many_addresses_together_do_not_bring_names_without_end() -> None:

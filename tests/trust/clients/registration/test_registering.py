@@ -270,7 +270,15 @@ def test_the_answer_brings_what_is_newer_and_what_is_for_this_client(
 
     assert kinds() == ["trust-list", "settings", "directive", "question"]
     assert kinds(trust_list=9, settings=6, own_directive=4, question=11) == ["settings"]
-    assert kinds(trust_list=9, settings=7, own_directive=4, question=11) == []
+    held = {"trust_list": 9, "settings": 7, "question": 11}
+    assert kinds(**held, own_directive=4) == []
+    # One counter numbers both kinds that are for one client: what it holds of one says nothing about the other.
+    document(server, DocumentKind.SETTINGS, 5, audience=str(enrolled.pk))
+    document(server, DocumentKind.DIRECTIVE, 6, audience=str(enrolled.pk))
+    Client.objects.filter(pk=enrolled.pk).update(own_sequence=6)
+    assert kinds(**held, own_settings=0, own_directive=6, full=True) == ["settings"]
+    assert kinds(**held, own_settings=5, own_directive=4) == ["directive"]
+    assert kinds(**held, own_settings=5, own_directive=6, full=True) == []
 
 
 def test_the_certificate_of_legacy_root_is_given_only_while_protocol_314_is_on(
