@@ -14,7 +14,7 @@ from console import home as registry
 from console.accounts import sections
 from console.accounts.asking import actor_of, user_of
 from console.jobs import exportpages, queue
-from console.jobs.models import OPEN, Job
+from console.jobs.models import OPEN
 from console.lib.access import access
 from console.lib.capability import Capability
 from console.lib.passive import passive
@@ -76,7 +76,7 @@ def support_bundle(request: HttpRequest) -> HttpResponse:
     """Show the bundles that were made; POST makes one, unless one is being made."""
     if request.method == "POST":
         with transaction.atomic():
-            if not Job.objects.filter(kind_name=support.BUNDLE.name, state__in=OPEN).exists():
+            if not support.BUNDLES.here().filter(state__in=OPEN).exists():
                 queue.enqueue(support.BUNDLE, subject=current().subject, actor=actor_of(request))
         return redirect("console:support")
     return render(request, "help/support.html", support.BUNDLES.shown(user_of(request)))

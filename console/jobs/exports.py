@@ -21,6 +21,7 @@ from console.lib import csvfile
 from console.lib.actor import Actor
 from console.lib.errors import NotFoundError
 from console.lib.subject import Subject
+from console.servers.current import current
 
 NAME = re.compile(r"[a-z]+-(?P<job>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(?:csv|zip|part)")
 SHOWN = 20
@@ -39,7 +40,7 @@ class Leaving:
 
     `stem` begins its name here and `title` the name under which it is taken; `taken` is the entry of the activity log
     about that; `again` says how to get a file that is gone. With `is_own` only who asked for a file sees and takes it,
-    else whoever may see the page.
+    else whoever may see the page. The files of another server lie there, and its console hands them out.
     """
 
     kind: JobKind
@@ -59,9 +60,13 @@ class Leaving:
         return f"{self.title}-{job.created_at:%Y-%m-%dT%H%M}Z.{self.suffix}"
 
     def jobs(self, user: User) -> QuerySet[Job]:
-        """Return the jobs whose files the user may take, the newest first."""
-        jobs = Job.objects.filter(kind_name=self.kind.name).select_related("server").order_by("-created_at", "-id")
+        """Return the jobs whose files the user may take here, the newest first."""
+        jobs = self.here().select_related("server").order_by("-created_at", "-id")
         return jobs.filter(actor_id=user.actor.id) if self.is_own else jobs
+
+    def here(self) -> QuerySet[Job]:
+        """Return the jobs of this kind on this server."""
+        return Job.objects.filter(kind_name=self.kind.name, server=current())
 
     def shown(self, user: User) -> dict[str, Any]:
         """Return what a page shows: the job that is `running`, and the newest `exports`."""
@@ -74,7 +79,7 @@ class Leaving:
         path = self.path_of(job_id)
         if job is None or not path.is_file():
             raise NotFoundError(
-                "There is no such file for you. A file is deleted together with its job, after 90 days.",
+                "There is no such file for you on this server. A file is deleted together with its job, after 90 days.",
                 next_step=self.again,
             )
         with transaction.atomic():
@@ -94,10 +99,10 @@ class Export(Leaving):
 
     @transaction.atomic
     def request(self, wanted: Filter, *, actor: Actor) -> Job:
-        """Queue the export, or return the one of this user that is under way."""
-        mine = Job.objects.filter(kind_name=self.kind.name, actor_id=actor.id, state__in=OPEN)
+        """Queue the export, or return the same one of this user that is under way: a second click."""
         params = wanted.as_params()
-        return mine.first() or queue.enqueue(self.kind, subject=self.subject, actor=actor, params=params)
+        same = self.here().filter(actor_id=actor.id, state__in=OPEN, params=params).first()
+        return same or queue.enqueue(self.kind, subject=self.subject, actor=actor, params=params)
 
     def write(self, run: Run, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         """Write the file of a job and the entry about it; return what to say of it. For the worker."""

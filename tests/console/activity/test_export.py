@@ -118,5 +118,19 @@ def test_a_missing_file_is_a_clear_404(exported: Job, auditor_client: Client) ->
 
 def test_a_second_click_does_not_start_a_second_one(auditor_client: Client, server: Server) -> None:
     for _ in range(2):
-        auditor_client.post("/activity/export/")
+        auditor_client.post("/activity/export/", {"subject": "Root 2", "actor": "ann"})
     assert Job.objects.filter(kind_name="activity.export").count() == 1
+    auditor_client.post("/activity/export/", {"subject": "Root 3"})
+    asked = Job.objects.filter(kind_name="activity.export").order_by("created_at")
+    assert [job.params["subject"] for job in asked] == ["Root 2", "Root 3"]
+
+
+def test_the_file_of_another_server_is_not_offered(exported: Job, auditor_client: Client) -> None:
+    other = Server.objects.create(fqdn="ts2.example.com", sealing_public="00", created_at=clock.now())
+    Job.objects.filter(pk=exported.pk).update(server=other)
+    assert f"download-{exported.pk}" not in auditor_client.get("/activity/export/").content.decode()
+    answer = auditor_client.post(f"/activity/export/{exported.pk}/")
+    assert (answer.status_code, Entry.objects.filter(action="activity-log.export-downloaded").count()) == (404, 0)
+    Job.objects.filter(pk=exported.pk).update(state=State.RUNNING)
+    auditor_client.post("/activity/export/", {"actor": "ann", "subject": "Root 2"})
+    assert Job.objects.filter(kind_name="activity.export").count() == 2
