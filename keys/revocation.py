@@ -28,7 +28,7 @@ from keys.standing import Standing
 from keys.witnesses import Consequence, Dependants
 
 ADVISED_WAIT = timedelta(days=7)  # HSI-24, KEY-35: a recommendation, not a rule (AMB-29)
-# A job that is due counts as due for the whole minute in which its date was typed.
+# What is offered is a whole minute, rounded down: it has to lie ahead even so.
 SOONEST = timedelta(minutes=1)
 LATEST = timedelta(days=366)
 
