@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from console.activity.models import Entry
 from console.jobs.models import Job, State
@@ -187,11 +188,28 @@ def test_what_waits_for_clients_leads_nobody_on_from_a_compromised_root(  # KEY-
         return anchors.leads_to((envelope.signer, *envelope.chain), held(root), MESSAGE_SIGNING_EKU) is not None
 
     assert leads_on(old)
+    chain = document.chain
     revoke(old, run_jobs, reason="compromised")
     rounds.look(server)
     assert not leads_on(old)
     assert leads_on(oldest)
     assert carried.withdraw(server, clock.now()) == 0
+    # One that is signed again meanwhile keeps its new chain.
+    rows = SignedDocument.objects.filter(pk=document.pk)
+    rows.update(chain=chain)
+    signed_again = {"signature": b"newer", "chain": ["newer"]}
+
+    def overtake(execute: Callable[..., object], sql: str, *arguments: object) -> object:
+        if signed_again and sql.startswith("UPDATE"):
+            newer = dict(signed_again)
+            signed_again.clear()
+            rows.update(**newer)
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(overtake):
+        assert carried.withdraw(server, clock.now()) == 0
+    document.refresh_from_db()
+    assert document.chain == ["newer"]
 
 
 @pytest.mark.one_database
