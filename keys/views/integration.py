@@ -25,8 +25,8 @@ from keys.actions import Action
 from keys.backups_seen import last as last_backup
 from keys.integration import Integration, bindings_with_state, on_each_server
 from keys.integration_forms import FORMS
-from settings_store import store
-from settings_store.catalogue import KEYS_ON_HSM
+from settings_store import store, values
+from settings_store.catalogue import KEYS_ON_HSM, Scope
 from settings_store.errors import ChangedMeanwhileError
 
 
@@ -69,8 +69,8 @@ def save(request: HttpRequest, slug: str) -> HttpResponse:
         except InvalidError as error:
             _place(form, slug, error)
         except ChangedMeanwhileError as error:
-            status, form = 409, FORMS[slug](here=here)
-            messages.error(request, f"{error.message} Compare, then save again.")
+            status = 409
+            form.add_error(None, f"{error.message} {_stored(slug)} Compare, then save again to replace that.")
     return _show(request, slug, Integration(), form=form, status=status)
 
 
@@ -139,6 +139,12 @@ def _names(slug: str) -> list[str]:
         return ["HSMModulePath"]
     words = {"use": ["UseHSM"], "pin": ["HSMPassword"], "token": ["HSMTokenName", "HSMTokenID"]}
     return [f"Keys.{key}.{word}" for word in words.get(slug, []) for key in KEYS_ON_HSM]
+
+
+def _stored(slug: str) -> str:
+    """Return what is stored now of the settings that a step saves, as it may be shown."""
+    found = values.rows().filter(name__in=_names(slug), scope=Scope.LOCAL).order_by("name")
+    return f"Stored is now: {', '.join(f'{row.name} {row.shown}' for row in found) or 'nothing'}."
 
 
 def _place(form: Any, slug: str, error: InvalidError) -> None:

@@ -173,8 +173,14 @@ def test_two_administrators_do_not_overwrite_each_other(admin_client: Client, to
     url = reverse("keys:integration-save", args=["module"])
     response = admin_client.post(url, {"seen": seen[1], "path": token.module})
     assert response.status_code == 409
-    assert "/bobs.so" in text(response)
+    page = text(response)
+    assert "Stored is now: HSMModulePath /bobs.so." in page
     assert values.text("HSMModulePath") == "/bobs.so"
+    # What was typed is still there, and saved by a second click.
+    assert f'value="{token.module}"' in page
+    seen = re.search(r'name="seen" value="([^"]*)"', page)
+    assert seen is not None
+    assert admin_client.post(url, {"seen": seen[1], "path": token.module}).status_code == 302
 
 
 def test_a_pin_field_left_empty_keeps_the_pin(admin_client: Client, token: Token, run_jobs: RunJobs) -> None:
