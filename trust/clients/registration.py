@@ -42,9 +42,8 @@ class _Row:
 def register(asked: Registration, peer: Peer) -> Registered:
     """Take a registration in, and return the answer to it.
 
-    Whatever is new is stored before this returns, of one that proves nothing within limits (`trust.clients.changes`);
-    that the client is there, soon after. Raises RefusedError for what the settings or the certificate do not allow,
-    ReplayedError, InvalidError.
+    Whatever is new is stored before this returns, within limits (`trust.clients.changes`); that the client is there,
+    soon after. Raises RefusedError for what the settings or the certificate do not allow, ReplayedError, InvalidError.
     """
     now, here = clock.now(), standing()
     name = client_name(asked.name)

@@ -178,8 +178,11 @@ def test_what_proves_nothing_changes_its_row_a_few_times_only() -> None:
         True
     ] * changes.MOST_OF_ROW + [False] * 2
     assert counted.may_write(other, "192.0.2.7")
+    # One that proves who it is has room for more than it ever needs, and so has each of its neighbours.
     proven = Client(authenticated=True)
-    assert all(counted.may_write(proven, "192.0.2.7") for _ in range(changes.MOST_OF_SITE + 1))
+    written = [counted.may_write(proven, "192.0.2.7") for _ in range(changes.MOST_OF_PROVEN + 2)]
+    assert written == [True] * changes.MOST_OF_PROVEN + [False] * 2
+    assert all(counted.may_write(Client(authenticated=True), "192.0.2.7") for _ in range(changes.MOST_OF_SITE + 1))
     moment = 300.0
     assert counted.may_write(one, "192.0.2.7")
 
