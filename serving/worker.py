@@ -14,7 +14,11 @@ from typing import Any
 from gunicorn.workers import gthread
 
 from serving.patience import REQUEST_S
+from serving.process import allow_files
 from serving.sites import site
+
+OTHER_FILES = 200
+"""What a process has open besides: its log, its threads' connections to the database (SQLite: three files each)."""
 
 
 class OpenWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -28,9 +32,11 @@ class OpenWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        # A connection is a file. One too many would end the process, and all connections with it.
+        self.worker_connections = max(1, allow_files(self.worker_connections + OTHER_FILES) - OTHER_FILES)
         # By itself gunicorn would leave newcomers one place for each thread: kept connections that are silent have
         # all others. Beyond half of the places an answer says that the connection ends with it.
-        self.max_keepalived = self.cfg.worker_connections // 2
+        self.max_keepalived = self.worker_connections // 2
         self._busy: Counter[str] = Counter()
         self._waiting: defaultdict[str, deque[Any]] = defaultdict(deque)
 
