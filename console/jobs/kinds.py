@@ -24,8 +24,8 @@ class JobKind:
 
     `task` is the Celery task's name. `time_limit_s` ends the worker child by SIGKILL; `lease_s` must be longer, so
     that a job is declared lost only when its worker cannot be alive any more. `max_attempts` 0 means without limit;
-    after a fault that may pass, attempt n + 1 waits `retry_delays_s[n]` (the last one repeats). `settle` is called by
-    the sweeper for a lost job whose `on_lost` is UNKNOWN; `on_cancel` in the transaction that cancels a job.
+    after a fault that may pass, attempt n + 1 waits `retry_delays_s[n]` (the last one repeats). `settle` is called in
+    the transaction that declares a job lost whose `on_lost` is UNKNOWN; `on_cancel` in the one that cancels a job.
     `keeps_waiting` says why a planned job is not started early from the page of jobs, in a sentence; empty when it may.
     """
 

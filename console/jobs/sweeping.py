@@ -109,8 +109,9 @@ def _settle(job: Job, now: datetime) -> None:
                 outcome=Outcome.FAILED if job.state == State.FAILED else Outcome.UNKNOWN,
                 details={"attempt": job.attempts, "now": job.state},
             )
-    if kind.on_lost is OnLost.UNKNOWN and kind.settle:
-        kind.settle(job)
+        # In the same transaction: nobody looks again at a job that is unknown.
+        if job.state == State.UNKNOWN and kind.settle:
+            kind.settle(job)
 
 
 def resolve_unknown(job: Job, state: State, message: str) -> None:

@@ -94,6 +94,24 @@ def test_a_lost_worker(
     assert Entry.objects.filter(action="jobs.lost", subject_id=str(job.pk)).count() == 1
 
 
+def test_a_worker_that_ends_while_it_settles_leaves_a_job_to_be_settled(
+    server: Server, make_kind: MakeKind, make_job: MakeJob
+) -> None:
+    ends = [KeyboardInterrupt()]
+
+    def settle(job: Job) -> None:
+        if ends:
+            raise ends.pop()
+        sweeping.resolve_unknown(job, State.FAILED, "Nothing was made.")
+
+    job = _lost(make_job(make_kind(on_lost=OnLost.UNKNOWN, settle=settle)))
+    with pytest.raises(KeyboardInterrupt):
+        sweeping.settle_lost(server, clock.now())
+    sweeping.settle_lost(server, clock.now())
+    job.refresh_from_db()
+    assert (job.state, job.message) == (State.FAILED, "Nothing was made.")
+
+
 def test_a_job_within_its_lease_is_left_alone(server: Server, make_kind: MakeKind, make_job: MakeJob) -> None:
     job = make_job(make_kind())
     Job.objects.filter(pk=job.pk).update(state=State.RUNNING, lease_until=clock.now() + timedelta(seconds=1))
