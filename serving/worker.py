@@ -33,7 +33,8 @@ class OpenWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         # A connection is a file. One too many would end the process, and all connections with it.
-        self.worker_connections = max(1, allow_files(self.worker_connections + OTHER_FILES) - OTHER_FILES)
+        files = allow_files(self.cfg.worker_connections + OTHER_FILES)
+        self.worker_connections: int = max(1, files - OTHER_FILES)
         # By itself gunicorn would leave newcomers one place for each thread: kept connections that are silent have
         # all others. Beyond half of the places an answer says that the connection ends with it.
         self.max_keepalived = self.worker_connections // 2
