@@ -1,6 +1,7 @@
 """Every URL, every role, reading and writing: nobody reaches what is not theirs (ROL-01, ROL-02, AMB-35)."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,6 +22,12 @@ pytestmark = pytest.mark.one_database  # who may do what is decided in Python
 ROUTES = {route.name: route for route in routes()}
 SIGN_IN, CONFIRM = "/account/sign-in/", "/account/confirm/"
 REFUSAL = "Your roles do not allow this"
+USERS = {
+    Role.ADMINISTRATOR: ("alice", RoleKey.ADMINISTRATOR),
+    Role.AUDITOR: ("olga", RoleKey.AUDITOR),
+    Role.QUESTION_USER: ("quentin", RoleKey.QUESTION_USER),
+    Role.NONE: ("norman",),
+}
 
 
 def test_every_url_stands_in_the_table_and_no_other() -> None:
@@ -33,20 +40,15 @@ def test_every_view_declares_what_the_table_says(name: str) -> None:
 
 
 @pytest.fixture
-def clients(
-    server: Server,
-    admin: User,
-    auditor: User,
-    plain_user: User,
-    make_user: Callable[..., User],
-    as_user: Callable[..., Client],
-) -> Callable[..., Client]:
-    """Give a fresh client of a role: a request may end its session."""
-    asker = make_user("quentin", RoleKey.QUESTION_USER)
-    users = {Role.ADMINISTRATOR: admin, Role.AUDITOR: auditor, Role.QUESTION_USER: asker, Role.NONE: plain_user}
+def clients(server: Server, make_user: Callable[..., User], as_user: Callable[..., Client]) -> Callable[..., Client]:
+    """Give a fresh client of a role: a request may end its session. A role's user is made when first asked for."""
+
+    @cache
+    def user(role: Role) -> User:
+        return make_user(*USERS[role])
 
     def make(role: Role, *, recent: bool = True) -> Client:
-        return Client() if role is Role.ANONYMOUS else as_user(users[role], recent=recent)
+        return Client() if role is Role.ANONYMOUS else as_user(user(role), recent=recent)
 
     return make
 
