@@ -15,6 +15,7 @@ from trust.agent.pkilog import Level
 from trust.agent.state import Identity, Request, Way
 from trust.agent.transport import Door, Reply
 from trust.agent.ways import Choice, choice
+from trust.wire import proof
 from trust.wire.errors import WireError
 
 MOST_DOUBTFUL = 4
@@ -64,10 +65,21 @@ def _request(client: Client, at: Door, by: Choice) -> Request:
         client.log.key("other-key-wanted", client.state.name, "this client makes EC P-256", Level.WARNING)
     if by.way is Way.PROOF:
         nonce = exchange.fresh_nonce(client, at)
-        der = request.build(client.state.name, key, nonce=nonce, last_key=store.load(by.last_key))
+        chain = _chain(client, by.last_key)
+        der = request.build(client.state.name, key, nonce=nonce, last_key=store.load(by.last_key), chain=chain)
     else:
         der = request.build(client.state.name, key)
     return _remember(client, Request(name, der, by.way, by.last_key))
+
+
+def _chain(client: Client, last_key: str) -> tuple[bytes, ...]:
+    """Return the certificate of the key with what stands above it: a restored server may have forgotten it."""
+    identity = client.state.identity
+    if identity is None or identity.key != last_key:
+        return ()
+    chain = (identity.certificate, *identity.chain)
+    fits = len(chain) <= proof.MOST_CERTIFICATES and sum(map(len, chain)) <= proof.CHAIN_BYTES
+    return chain if fits else ()
 
 
 def _fingerprint(client: Client, wanted: Request) -> str:

@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,15 +21,19 @@ def build(
     *,
     nonce: bytes = b"",
     last_key: ec.EllipticCurvePrivateKey | None = None,
+    chain: tuple[bytes, ...] = (),
 ) -> bytes:
-    """Return a request, DER, for a certificate of this name; with `last_key` that key vouches for it over the nonce."""
+    """Return a request, DER, for a certificate of this name; with `last_key` that key vouches for it over the nonce.
+
+    `chain` is the certificate of the last key, and what leads from it to a root.
+    """
     builder = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name(name))]))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
     )
     if last_key:
-        vouched = proof.encode(_proof(name, key, nonce, last_key))
+        vouched = proof.encode(msgspec.structs.replace(_proof(name, key, nonce, last_key), chain=chain))
         builder = builder.add_attribute(x509.ObjectIdentifier(proof.ATTRIBUTE), vouched)
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 

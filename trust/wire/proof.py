@@ -2,7 +2,8 @@
 
 The request (PKCS#10, RFC 2986) carries one attribute more. Its value is a UTF8String of base64 JSON: the server's
 nonce, the SHA-256 of the last key's SubjectPublicKeyInfo, and that key's signature (ECDSA with SHA-256, DER, or
-RSASSA-PKCS1-v1_5 with SHA-256) over `signed_bytes`. Whoever has only a copied certificate cannot make it.
+RSASSA-PKCS1-v1_5 with SHA-256) over `signed_bytes`. Whoever has only a copied certificate cannot make it. The key's
+certificate may go along: a server that was restored from a backup may know nothing of it.
 """
 
 import base64
@@ -16,14 +17,19 @@ ATTRIBUTE = "1.2.840.113556.1.8000.2554.11844.7983.2183.17371.41920.4536775.6377
 """Beside `keys.profiles.MESSAGE_SIGNING_EKU`, in the same arc of our own."""
 PREFIX = b"keystead proof of last key 1\n"
 NONCE_BYTES = 64  # at most
+MOST_CERTIFICATES, CHAIN_BYTES = 3, 6 * 1024  # at most: a leaf, an intermediate, a cross-certificate
 
 
-class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`last_key` is the fingerprint of the key that signs; bytes are base64."""
+class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`last_key` is the fingerprint of the key that signs; bytes are base64.
+
+    `chain` is the certificate of that key (DER), then what leads from it to a root; empty where there is none.
+    """
 
     nonce: bytes
     last_key: Fingerprint
     signature: bytes
+    chain: tuple[bytes, ...] = ()
 
 
 def signed_bytes(nonce: bytes, name: str, new_spki_der: bytes) -> bytes:
@@ -42,6 +48,7 @@ def decode(text: bytes) -> Proof:
         proof = msgspec.json.decode(base64.b64decode(text, validate=True), type=Proof)
     except (ValueError, msgspec.DecodeError, msgspec.ValidationError) as error:
         raise WireError("The proof of the last key cannot be read.", code="bad-proof") from error
-    if len(proof.nonce) > NONCE_BYTES or len(proof.signature) > 1024:
+    too_many = len(proof.chain) > MOST_CERTIFICATES or sum(map(len, proof.chain)) > CHAIN_BYTES
+    if too_many or len(proof.nonce) > NONCE_BYTES or len(proof.signature) > 1024:
         raise WireError("The proof of the last key is too long.", code="bad-proof")
     return proof

@@ -65,6 +65,7 @@ class Server:
     names: dict[str, str] = field(default_factory=dict)
     allowed: set[str] = field(default_factory=set)
     nonces: set[bytes] = field(default_factory=set)
+    chains: list[list[x509.Certificate]] = field(default_factory=list)
     documents: list[Envelope] = field(default_factory=list)
     registrations: list[tuple[Registration, Door]] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
@@ -222,6 +223,9 @@ class Server:
             # The last key is the one that was certified last, whether its certificate arrived or not.
             if last is None or held.nonce not in self.nonces or self.names.get(name) != held.last_key:
                 return name in self.allowed
+            if held.chain:  # of the certificate that arrived; a key of which none did has no chain
+                self.chains.append([signatures.certificate_of(der) for der in held.chain])
+                assert signatures.fingerprint(self.chains[-1][0]) == held.last_key
             spki = signatures.spki(csr)  # type: ignore[arg-type]
             signatures.verify(held.signature, proof.signed_bytes(held.nonce, name, spki), last)
             return True

@@ -22,6 +22,7 @@ from tests.trust.agent.reference import (
     middle,
     run,
 )
+from trust import anchors
 from trust.agent import keys
 from trust.agent.agent import Agent
 from trust.agent.directory import Directory
@@ -134,6 +135,9 @@ def test_a_registration_that_is_refused_for_the_certificate_leads_to_the_proof(
     server.refuse.clear()
     run(agent, clock, lambda: len(server.registrations) == 2)
     assert enrolments(server) == ["simpleenroll", "simpleenroll"]
+    # Its certificate goes along: the server may have forgotten it.
+    ((leaf, above),) = server.chains
+    assert anchors.is_signed_by(leaf, above)
 
 
 def test_a_renewal_that_is_refused_does_not_end_the_registrations(agent: Agent, server: Server, clock: Clock) -> None:

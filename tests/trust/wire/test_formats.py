@@ -205,22 +205,25 @@ def test_a_document_that_is_too_large_is_not_read() -> None:
 
 def test_a_proof_is_bound_to_its_nonce_its_name_and_its_key() -> None:
     new, last = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    csr = x509.load_der_x509_csr(request.build("c.example", new, nonce=b"n", last_key=last))
+    csr = x509.load_der_x509_csr(request.build("c.example", new, nonce=b"n", last_key=last, chain=(b"leaf", b"above")))
     assert csr.is_signature_valid
     (found,) = [one.value for one in csr.attributes if one.oid.dotted_string == proof.ATTRIBUTE]
     shown = proof.decode(found)
     certificate = authorities.below(ROOT, "last", key=last).certificate
-    assert shown.last_key == signatures.fingerprint(certificate)
+    assert (shown.last_key, shown.chain) == (signatures.fingerprint(certificate), (b"leaf", b"above"))
     signatures.verify(shown.signature, proof.signed_bytes(b"n", "c.example", keys.spki(new)), certificate)
     for nonce, name, key in ((b"m", "c.example", new), (b"n", "d.example", new), (b"n", "c.example", last)):
         with pytest.raises(WireError):
             signatures.verify(shown.signature, proof.signed_bytes(nonce, name, keys.spki(key)), certificate)
 
 
-@pytest.mark.parametrize(("nonce", "signature"), [(b"x" * 65, b""), (b"", b"x" * 1025)])
-def test_a_proof_that_is_too_long_is_refused(nonce: bytes, signature: bytes) -> None:
+@pytest.mark.parametrize(
+    ("nonce", "signature", "chain"),
+    [(b"x" * 65, b"", ()), (b"", b"x" * 1025, ()), (b"", b"", (b"x",) * 4), (b"", b"", (b"x" * 6145,))],
+)
+def test_a_proof_that_is_too_long_is_refused(nonce: bytes, signature: bytes, chain: tuple[bytes, ...]) -> None:
     with pytest.raises(WireError):
-        proof.decode(proof.encode(Proof(nonce=nonce, last_key="0" * 64, signature=signature)))
+        proof.decode(proof.encode(Proof(nonce=nonce, last_key="0" * 64, signature=signature, chain=chain)))
 
 
 @pytest.mark.parametrize(("text", "name"), [("Client-1.Example.", "client-1.example"), ("a", "a")])
