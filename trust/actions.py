@@ -15,6 +15,9 @@ class Action(StrEnum):
     ENROLMENT_WAITS = "trust.client.enrolment-waits"
     REENROLMENT_ALLOWED = "trust.client.re-enrolment-allowed"
     REENROLMENT_WITHDRAWN = "trust.client.re-enrolment-withdrawn"
+    READMISSION_BEGUN = "trust.readmission.begun"
+    READMISSION_WITHDRAWN = "trust.readmission.withdrawn"
+    CLIENT_READMITTED = "trust.client.readmitted"
     CLIENT_REVOKED = "trust.client.revoked"
     CLIENT_CRL_SIGNED = "trust.client-crl.signed"
     # Client Status
@@ -53,6 +56,9 @@ LABELS: dict[str, str] = {
     Action.ENROLMENT_WAITS: "Enrolment of a known client waits",
     Action.REENROLMENT_ALLOWED: "Re-enrolment of a client allowed once",
     Action.REENROLMENT_WITHDRAWN: "Permission to re-enrol withdrawn",
+    Action.READMISSION_BEGUN: "Certificates from before a restore accepted",
+    Action.READMISSION_WITHDRAWN: "Certificates from before a restore no longer accepted",
+    Action.CLIENT_READMITTED: "Client came back by a certificate from before a restore",
     Action.CLIENT_REVOKED: "Client revoked",
     Action.CLIENT_CRL_SIGNED: "Revocation list of client certificates signed",
     Action.CLIENTS_EXPORTED: "Clients exported",

@@ -2,13 +2,25 @@
 
 from django.urls import path
 
-from trust.views import client, clientacts, clients, credentials, dependants, infrastructure, initfiles, questions
+from trust.views import (
+    client,
+    clientacts,
+    clients,
+    credentials,
+    dependants,
+    infrastructure,
+    initfiles,
+    questions,
+    readmission,
+)
 
 app_name = "trust"
 urlpatterns = [
     # Below the root, as its breadcrumb says: the menu marks the entry of the address.
     path("keys/root/<uuid:root_id>/clients/", dependants.dependants, name="dependants"),
     path("clients/", clients.clients, name="clients"),
+    path("clients/readmission/", readmission.begin, name="readmission-begin"),
+    path("clients/readmission/withdraw/", readmission.withdraw, name="readmission-withdraw"),
     path("clients/export/", clients.export, name="clients-export"),
     path("clients/export/<uuid:job_id>/download/", clients.download, name="clients-download"),
     path("clients/<uuid:client_id>/", client.client, name="client"),

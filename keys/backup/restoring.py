@@ -80,7 +80,9 @@ def restore(path: Path, passphrase: Secret, *, wishes: Wishes, actor: Actor, say
         _close_own_backup(header, path, written)
         server = Server.objects.get(fqdn=header.server)
         details = {"label": header.label, "made": header.created_at, "file": path.name, "sha256": written.sha256}
-        log.append(Action.BACKUP_RESTORED, server.subject, actor=actor, details=details)
+        # The rows that knew it are gone: what they named is kept for whoever decides about clients.
+        forgotten = {"forgotten": going} if going else {}
+        log.append(Action.BACKUP_RESTORED, server.subject, actor=actor, details=details | forgotten)
     for draft, place in drafts:
         if aside := _move_aside(place):
             say(f"{place} was there before; it is {aside.name} now.")

@@ -137,6 +137,8 @@ NAMES: dict[tuple[Capability, bool], str] = {
         trust:client-withdraw
         trust:credential-withdraw
         trust:init-file-download
+        trust:readmission-begin
+        trust:readmission-withdraw
     """,
     (Capability.READ, False): """
         accounts:roles

@@ -15,9 +15,10 @@ from console.lib.errors import UnavailableError
 from keys import validity
 from keys.models.subordinate import Subordinate
 from keys.validity import Period
-from trust.clients import storing, template
+from trust.clients import readmission, storing, template
 from trust.clients.est.wire import CertificateRequest
 from trust.clients.policy import Policy
+from trust.clients.readmission import Admission
 from trust.clients.storing import Newcomer
 from trust.clients.template import Variable
 from trust.errors import OvertakenError
@@ -34,6 +35,7 @@ class Order:
     """What is to be certified, and on which ground. `digest` is what the row is unique by (`trust.clients.answered`).
 
     `credential_id`: the name is not known, and gets a row with `client_id`; that credential counts one use more.
+    `admission`: the forgotten certificate by which the client comes back.
     """
 
     request: CertificateRequest
@@ -45,6 +47,7 @@ class Order:
     digest: str
     credential_id: UUID | None = None
     address: str = ""
+    admission: Admission | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ def certify(order: Order) -> Certified:
         with transaction.atomic():
             _move(order, period.not_after)
             Certificate.objects.create(**row)
+            if order.admission is not None:
+                readmission.use(order.admission, order.client_id, order.request.fingerprint, order.address, order.now)
     return Certified(der, str(row["serial"]), order.ground)
 
 
@@ -146,3 +151,6 @@ def _move(order: Order, until: datetime) -> None:
         raise OvertakenError("The client was revoked, or its permission to enrol was used up, meanwhile.")
     if order.ground is Ground.ALLOWED:
         PendingEnrolment.objects.filter(client_id=order.client_id).delete()
+    elif order.ground is Ground.READMITTED:
+        # Its own key may wait since before the decision; another one is still somebody's to look at.
+        PendingEnrolment.objects.filter(client_id=order.client_id, spki_fingerprint=order.request.fingerprint).delete()

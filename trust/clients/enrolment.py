@@ -1,7 +1,8 @@
 """Certify a client's key: on which ground, exactly once for each request, and stored before it is answered.
 
-The grounds, in order: the certificate that the client presented; the proof of its last key; an administrator's
-permission, used up by it, with a valid credential; a valid credential for a name that nobody knows. A known name with a
+The grounds, in order: the certificate that the client presented; the proof of its last key, or, after a restore and
+while an administrator says so, of one that was forgotten (`trust.clients.forgotten`); an administrator's permission,
+used up by it, with a valid credential; a valid credential for a name that nobody knows. A known name with a
 valid credential and nothing more waits for an administrator. A revoked client is refused whatever it proves, and the
 name of a server is nobody's (docs/client-protocol.md).
 """
@@ -18,6 +19,7 @@ from trust.clients import (
     answered,
     certifying,
     credentials_check,
+    forgotten,
     identity,
     last_key,
     lookup,
@@ -29,6 +31,7 @@ from trust.clients.credentials_check import Presented
 from trust.clients.est.wire import CertificateRequest
 from trust.clients.identity import IdentityError
 from trust.clients.policy import Policy
+from trust.clients.readmission import Admission
 from trust.errors import OvertakenError, UnidentifiedError, WaitsError
 from trust.issuing.contents import Issuing
 from trust.models.certificates import Certificate, Ground
@@ -132,6 +135,9 @@ class _Attempt:
         row, _ = answered.find(first, self.now)
         if row is not None:
             return self._again(row)
+        if admission := forgotten.admission(client, proof, self.now):
+            last_key.check_signature(admission.spki_der, self.request, proof, self.claim.nonce_key, self.now)
+            return self._answer(Ground.READMITTED, client.pk, first, admission)
         last_key.check(client, self.request, proof, self.claim.nonce_key, self.now)
         return self._answer(Ground.LAST_KEY, client.pk, first)
 
@@ -158,11 +164,11 @@ class _Attempt:
             "This name is known. Prove its last key, or have an administrator allow it to enrol again.", code="waits"
         )
 
-    def _answer(self, ground: Ground, client_id: UUID, first: str) -> Enrolled:
+    def _answer(self, ground: Ground, client_id: UUID, first: str, admission: Admission | None = None) -> Enrolled:
         row, free = answered.find(first, self.now)
         if row is not None:
             return self._again(row)
-        made = certifying.certify(self._order(ground, client_id, free))
+        made = certifying.certify(replace(self._order(ground, client_id, free), admission=admission))
         return Enrolled(made.der, self.request.name, made.ground, made.serial, is_new=True)
 
     def _again(self, row: Certificate) -> Enrolled:

@@ -33,7 +33,7 @@ class ClientMemory:
         yield from _named(
             later.filter(created_at__lte=since),
             "Got a certificate after the backup that this server does not know any more: {}. Each will wait on its "
-            "page for you to allow its key.",
+            "page for you to allow its key, unless you Accept forgotten certificates on Client Status.",
         )
         yield from _named(later.filter(created_at__gt=since), "Enrolled after the backup, and unknown now: {}.")
 
@@ -52,8 +52,10 @@ class ClientMemory:
             "Clients: a certificate that was issued since is refused as unknown. A client whose name is not known "
             "enrols again by the credential of its keystead-init.dat, while that one counts. One whose name is known "
             "proves its last key; this server may know only an older one, and then it waits on its page: compare the "
-            f"fingerprint on the computer, and allow its key once. Of {proven.count():,} known clients, {renewed:,} "
-            "must have renewed since, or are gone: by the backup their certificates have ended."
+            "fingerprint on the computer, and allow its key once. For all of them together: Accept forgotten "
+            "certificates, on Client Status; it also lets in whoever was revoked since, so revoke those again first. "
+            f"Of {proven.count():,} known clients, {renewed:,} must have renewed since, or are gone: by the "
+            "backup their certificates have ended."
         )
         enrolling = Credential.objects.filter(withdrawn_at=None, expires_at__gt=clock.now()).exclude(secret_sha256="")
         yield from _named(

@@ -9,6 +9,7 @@ from trust.models.documents import DocumentCounter, SignedDocument
 from trust.models.guesses import WrongCredential
 from trust.models.initfiles import InitFile
 from trust.models.questions import Answer, Question
+from trust.models.readmissions import Readmission
 
 __all__ = [
     "Adoption",
@@ -23,6 +24,7 @@ __all__ = [
     "InitFile",
     "PendingEnrolment",
     "Question",
+    "Readmission",
     "RegistrationChange",
     "RootSet",
     "SignedDocument",

@@ -15,6 +15,7 @@ class Ground(TextChoices):
     RENEWAL = "renewal", "Renewal with its certificate"
     LAST_KEY = "last-key", "Proof of its last key"
     ALLOWED = "allowed", "Re-enrolment allowed by an administrator"
+    READMITTED = "readmitted", "Certificate that a restore made this server forget"
 
 
 class Batch(models.Model):

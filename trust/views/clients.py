@@ -10,8 +10,9 @@ from console.jobs import exportpages
 from console.lib import clock, htmx, keyset
 from console.lib.access import access
 from console.lib.capability import Capability
+from console.navigation import may
 from console.servers.current import current
-from trust.clients import adoption, counting, listing
+from trust.clients import adoption, counting, listing, readmission
 from trust.clients.exporting import EXPORT
 from trust.clients.forms import ClientFilter
 from trust.clients.rows import rows
@@ -36,7 +37,14 @@ def clients(request: HttpRequest) -> HttpResponse:
     }
     if htmx.wants_fragment(request):
         return render(request, "trust/clients/list.html#grid", context)
-    return render(request, "trust/clients/list.html", context | {"adoption": adoption.shown(current(), now)})
+    server = current()
+    context |= {
+        "adoption": adoption.shown(server, now),
+        "readmission": readmission.standing(server, now),
+        "restored": readmission.offered(server, now),
+        "may_manage": may(request, Capability.MANAGE_CLIENTS),
+    }
+    return render(request, "trust/clients/list.html", context)
 
 
 @access(Capability.READ)

@@ -18,7 +18,7 @@ from keys.models.subordinate import Subordinate
 from tests.keys.backup.conftest import PASSPHRASE
 from tests.keys.conftest import ALICE
 from tests.trust import rows
-from trust.clients import memory, pending, revoking
+from trust.clients import memory, pending, readmission, revoking
 from trust.infrastructure import credentials, stranded
 from trust.models.clients import Client
 from trust.models.credentials import Credential
@@ -55,6 +55,12 @@ def test_a_restored_server_says_what_it_forgot(furnished: Root, back_up: Callabl
     assert f"Withdrawn after the backup, and enrolling again: {withdrawn.short} (branch)." in named
     assert "quiet" not in named
     assert Client.objects.get(name="stolen.example.com").state == "active"  # as the sentence says
+
+    # An administrator who decides about those clients reads the same later, from the log.
+    kept = readmission.offered(server, clock.now())
+    assert kept is not None
+    assert kept.made_at == restoring.read_header(Path(backup.path)).made_at
+    assert set(kept.forgotten) < set(said)
 
     # On an empty machine nothing can be named from before; what came back can.
     after = "\n".join(aftercare.findings(restoring.read_header(Path(backup.path)).made_at))

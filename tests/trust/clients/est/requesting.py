@@ -70,10 +70,11 @@ def csr(
     return builder.sign(key or new_key(), digest).public_bytes(Encoding.DER)
 
 
-def proven(name: str, key: Any, last_key: Any, nonce: bytes) -> bytes:
-    """Return a request with the proof of a last key."""
+def proven(name: str, key: Any, last_key: Any, nonce: bytes, chain: tuple[bytes, ...] = ()) -> bytes:
+    """Return a request with the proof of a last key, and the certificates that go along."""
     signature = last_key.sign(proof.signed_bytes(nonce, name, spki(key)), ec.ECDSA(hashes.SHA256()))
-    made = proof.Proof(nonce=nonce, last_key=hashlib.sha256(spki(last_key)).hexdigest(), signature=signature)
+    fingerprint = hashlib.sha256(spki(last_key)).hexdigest()
+    made = proof.Proof(nonce=nonce, last_key=fingerprint, signature=signature, chain=chain)
     return csr(name, key, attributes=[(x509.ObjectIdentifier(proof.ATTRIBUTE), proof.encode(made))])
 
 
