@@ -44,6 +44,8 @@ refuse_in_clear(bind, has_tls=bool(certfile and keyfile))
 worker_class = "gthread"
 workers = int(os.environ.get("KEYSTEAD_WEB_PROCESSES", "2"))
 threads = 4
+# Each is an open file, of which a process may usually have 1,024: one too many would end it.
+worker_connections = 500
 # One import of Django instead of one for each process; no connection is opened before the fork.
 preload_app = True
 # Without it gunicorn opens a socket in the home folder, through which it can be commanded.
