@@ -42,7 +42,8 @@ def _state(standing: Standing, unfinished: int) -> tuple[Mark, str]:
     if any(root.state == RootState.UNKNOWN for root in standing.roots):
         return Mark.WARN, "The outcome of a creation is unknown"
     if unfinished:
-        return Mark.WARN, f"{unfinished} subordinate keys do not follow {standing.newest.short_name} yet"
+        keys = "1 subordinate key does" if unfinished == 1 else f"{unfinished} subordinate keys do"
+        return Mark.WARN, f"{keys} not follow {standing.newest.short_name} yet"
     if advice := tiles.advice(standing, clock.now()):
         return Mark.WARN, advice.title
     return Mark.OK, f"{standing.newest.short_name} signs every key in use"
