@@ -52,7 +52,7 @@ def admission(client: Client, shown: Proof, now: datetime) -> Admission | None:
             or _of_that_time(leaf, newest, decision, now)
             or _issued_here(shown.chain, client.server)
         )
-    except (WireError, *signatures.UNREADABLE) as error:
+    except (WireError, x509.ExtensionNotFound, *signatures.UNREADABLE) as error:
         raise RefusedError("The certificate of the last key cannot be read.", code="bad-certificate") from error
     if obstacle:
         raise RefusedError(f"The certificate of the last key is not accepted: {obstacle}.", code="not-forgotten")

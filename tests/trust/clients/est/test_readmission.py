@@ -138,7 +138,9 @@ def test_what_does_not_count(world: World) -> None:
         assert world.ask(*chain) == (403, f"The certificate of the last key is not accepted: {why}.")
     assert "no active root" in world.ask(world.issued()[0])[1]  # what stands between is left out
     assert world.ask(*world.issued(3.1))[1].endswith("between the backup and the restore.")
-    assert world.ask(b"rubbish") == (403, "The certificate of the last key cannot be read.")
+    unreadable = (403, "The certificate of the last key cannot be read.")
+    assert world.ask(b"rubbish") == unreadable
+    assert world.ask(foreign.der, last_key=foreign.key) == unreadable  # it names nobody
     assert world.ask(bytes(known.der), issuer, last_key=new_key())[0] == 403
     # A copied certificate without its key.
     thief = world.est.post(proven(NAME, new_key(), world.key, b"x" * 40, world.issued()))
