@@ -158,5 +158,5 @@ def answers() -> list[bytes]:
         b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         b"HTTP/1.1 503 No\r\nRetry-After: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n",
-        b"HTTP/1.1 429 No\r\nRetry-After: 120\r\nConnection: close\r\n\r\n",
+        b"HTTP/1.1 429 No\r\nRetry-After: 120\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
     ]
