@@ -110,9 +110,9 @@ def judge(page: Page) -> None:
 
 
 def judge_dialog(page: Page, path: str, name: str) -> None:
-    """Open a dialog over the page Home, and judge both together."""
+    """Open a dialog over the smallest page there is, and judge both together."""
     with judging.silent(page):
-        page.goto("/")
+        page.goto("/no-such-page/")
         page.evaluate("path => htmx.ajax('GET', path, {target: '#modal', swap: 'innerHTML'})", path)
         expect(page.locator("dialog[open]")).to_be_visible()
         expect(page.locator("#dialog-title")).to_be_focused()

@@ -20,14 +20,16 @@ from tests.fixtures.groups import ALICE
 from tests.fixtures.softhsm import SoftHsm
 from tests.hsm.syncing.outside import Outside
 
+pytestmark = pytest.mark.one_database
+
 RunJobs = Callable[..., list[Job]]
 
 
 def judge(page: Page, name: str) -> None:
     """Judge what is on the screen now, in light, dark and on a phone."""
-    for scheme in (judging.LIGHT, judging.DARK):
-        page.emulate_media(color_scheme=scheme)
-        judging.axe(page)
+    judging.axe(page)
+    page.emulate_media(color_scheme="dark")
+    judging.contrast(page)
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(judging.PHONE)
     judging.no_sideways_scroll(page)
