@@ -62,18 +62,22 @@ def last_restore(server: Server) -> Restored | None:
 
 def standing(server: Server, now: datetime) -> Readmission | None:
     """Return the decision that holds now. One that a later restore brought back with its backup does not."""
-    open_ones = Readmission.objects.filter(server=server, withdrawn_at=None, ends_at__gt=now)
     restored = last_restore(server)
-    return open_ones.filter(restored_at=restored.at).first() if restored else None
+    return _about(restored, server, now) if restored else None
 
 
 def offered(server: Server, now: datetime) -> Restored | None:
     """Return the restore after which a forgotten certificate may still be valid, while nothing was decided of it."""
     restored = last_restore(server)
-    if restored is None or standing(server, now):
+    if restored is None or _about(restored, server, now):
         return None
     hours = rotation.interval(Purpose.CLIENT_TLS, server).hours
     return restored if now < restored.at + timedelta(hours=hours) else None
+
+
+def _about(restored: Restored, server: Server, now: datetime) -> Readmission | None:
+    open_ones = Readmission.objects.filter(server=server, withdrawn_at=None, ends_at__gt=now)
+    return open_ones.filter(restored_at=restored.at).first()
 
 
 @transaction.atomic

@@ -1,7 +1,6 @@
 """Leave for clients whose newest certificate a restore made this server forget (docs/decisions/0022)."""
 
 import uuid
-from datetime import datetime
 
 from django.db import models
 
@@ -43,7 +42,3 @@ class Readmission(models.Model):
     def subject(self) -> Subject:
         """The decision as the subject of an entry."""
         return Subject("readmission", str(self.id), str(self))
-
-    def stands(self, now: datetime) -> bool:
-        """Tell whether it was not withdrawn and has not ended."""
-        return self.withdrawn_at is None and now < self.ends_at

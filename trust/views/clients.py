@@ -40,8 +40,8 @@ def clients(request: HttpRequest) -> HttpResponse:
     server = current()
     context |= {
         "adoption": adoption.shown(server, now),
-        "readmission": readmission.standing(server, now),
-        "restored": readmission.offered(server, now),
+        "readmission": (decided := readmission.standing(server, now)),
+        "restored": None if decided else readmission.offered(server, now),
         "may_manage": may(request, Capability.MANAGE_CLIENTS),
     }
     return render(request, "trust/clients/list.html", context)
