@@ -55,6 +55,20 @@ def one_heading(page: Page) -> None:
     assert texts[0], f"{page.url} has an empty heading"
 
 
+def everything(page: Page, name: str = "") -> None:
+    """Judge what is on the screen now, in light, dark and on a phone; with a name, take its pictures."""
+    one_heading(page)
+    axe(page)
+    page.emulate_media(color_scheme=DARK)
+    contrast(page)
+    page.emulate_media(color_scheme=LIGHT)
+    page.set_viewport_size(PHONE)
+    no_sideways_scroll(page)
+    page.set_viewport_size(DESKTOP)
+    if name:
+        shots(page, name)
+
+
 def shots(page: Page, name: str) -> None:
     """Write pictures at 1440 (light, dark) and 390 into the folder KEYSTEAD_SHOTS; without it take none."""
     if not (wanted := os.environ.get("KEYSTEAD_SHOTS")):

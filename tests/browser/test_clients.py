@@ -3,12 +3,16 @@
 import re
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from console.accounts.models import User
+from console.activity import log
 from console.lib import clock
+from console.lib.actor import Actor
 from console.servers.models import Server
+from keys.actions import Action as KeyAction
 from tests.browser import judging
 from tests.browser.conftest import OpenPage
 from tests.trust import rows
@@ -99,3 +103,29 @@ def test_a_client_is_revoked_in_its_dialog(page: Page) -> None:
     client.refresh_from_db()
     assert client.revoked_at
     assert client.revoked_at <= clock.now()
+
+
+def test_a_decision_after_a_restore(page: Page, server: Server) -> None:
+    """What clients that a restore forgot may do: offered, taken by the typed name, shown, ended."""
+    details = {
+        "made": clock.now().isoformat(),
+        "forgotten": ["Revoked after the backup, and valid again: pc7.example."],
+    }
+    with transaction.atomic():
+        log.append(KeyAction.BACKUP_RESTORED, server.subject, actor=Actor.system("restore"), details=details)
+    dialog = page.locator("dialog[open]")
+    with judging.silent(page):
+        page.reload()
+        judging.everything(page, "restored")
+        page.get_by_role("link", name="Accept forgotten certificates").click()
+        expect(dialog).to_contain_text("pc7.example")
+        judging.everything(page, "readmission-begin")
+        dialog.get_by_label(f"To confirm, type {server.fqdn}").fill(server.fqdn)
+        dialog.get_by_role("button", name="Accept for 7 days").click()
+        expect(page.locator("main")).to_contain_text("0 clients came back by it.")
+        judging.everything(page, "readmission-standing")
+        page.get_by_role("link", name="Stop accepting").click()
+        expect(dialog).to_contain_text("waits again until you allow its key")
+        judging.everything(page, "readmission-withdraw")
+        dialog.get_by_role("button", name="Stop accepting").click()
+        expect(page.get_by_role("link", name="Accept forgotten certificates")).to_be_visible()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from console.accounts.models import User
 from console.jobs.models import Job
@@ -14,7 +14,6 @@ from keys import roots
 from keys.models.subordinate import Subordinate
 from tests.browser import judging
 from tests.browser.conftest import OpenPage
-from tests.browser.test_pages import judge
 from tests.trust import rows
 from trust.models.clients import NEVER
 from trust.models.credentials import Credential
@@ -27,11 +26,6 @@ RunJobs = Callable[..., list[Job]]
 NAMES = "ts1.example.com\nts2.example.com"
 
 
-def look(page: Page, name: str) -> None:
-    judge(page)
-    judging.shots(page, name)
-
-
 def test_a_file_is_downloaded_by_itself_and_its_credential_is_withdrawn(
     open_page: OpenPage, server: Server, admin: User, run_jobs: RunJobs, tmp_path: Path
 ) -> None:  # BND-03, BND-04, BND-15
@@ -39,7 +33,7 @@ def test_a_file_is_downloaded_by_itself_and_its_credential_is_withdrawn(
     run_jobs()
     page = open_page(admin)
     page.goto("/infrastructure/")
-    look(page, "trust-infrastructure-without-client-7.2")
+    judging.everything(page, "trust-infrastructure-without-client-7.2")
     page.click("#download-settings")
     dialog = page.locator("dialog[open]")
     expect(dialog.get_by_role("heading")).to_be_focused()
@@ -52,7 +46,7 @@ def test_a_file_is_downloaded_by_itself_and_its_credential_is_withdrawn(
     dialog.get_by_label("Who gets the file").fill("Branch offices in Berlin")
     dialog.get_by_role("button", name="Download").click()
     expect(page.get_by_role("heading", name="Make keystead-init.dat")).to_be_visible()
-    look(page, "trust-init-file-waiting")
+    judging.everything(page, "trust-init-file-waiting")
     # Both looks that the page has by itself are lost: the one of five seconds, and that at the end of the job.
     page.route("**/state/?waited=1", lambda route: route.abort(), times=2)
     with page.expect_download(timeout=60_000) as begun:
@@ -62,19 +56,19 @@ def test_a_file_is_downloaded_by_itself_and_its_credential_is_withdrawn(
     content = initfile.decode((tmp_path / "keystead-init.dat").read_bytes())
     assert content.settings == {"ServerNameList": NAMES.replace("\n", ",")}
     expect(page.get_by_text("it is not handed out twice")).to_be_visible(timeout=60_000)
-    look(page, "trust-init-file-handed-out")
+    judging.everything(page, "trust-init-file-handed-out")
     assert InitFile.objects.get().state == InitFileState.HANDED_OUT
     credential = Credential.objects.get()
     add_enrolled(credential)
     page.get_by_role("link", name="Enrolment credential", exact=True).click()
-    look(page, "trust-credential-enrolled")
+    judging.everything(page, "trust-credential-enrolled")
     page.click("#withdraw")
     expect(dialog.get_by_text("lost-0.example.com")).to_be_visible()
     judging.axe(page)
     judging.shots(page, "trust-credential-withdraw-dialog")
     dialog.get_by_role("button", name="Withdraw").click()
     expect(page.get_by_text("It enrols nobody any more.")).to_be_visible()
-    look(page, "trust-credential-withdrawn")
+    judging.everything(page, "trust-credential-withdrawn")
     credential.refresh_from_db()
     assert credential.withdrawn_by == admin.username
 

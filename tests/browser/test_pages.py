@@ -50,8 +50,7 @@ def visit(page: Page, client: Client, path: str, name: str) -> None:
         return
     with judging.silent(page):
         page.goto(path)
-        judge(page)
-        judging.shots(page, name)
+        judging.everything(page, name)
     if is_dialog(client, path):
         judge_dialog(page, path, f"{name}-dialog")
 
@@ -62,8 +61,7 @@ def test_pages_of_nobody(open_page: OpenPage, server: Server, name: str) -> None
     path = f"/{name}/" if name == "no-such-page" else reverse(name)
     with judging.silent(page):
         page.goto(path)
-        judge(page)
-        judging.shots(page, f"signed-out-{name}")
+        judging.everything(page, f"signed-out-{name}")
 
 
 def test_pages_of_who_may_only_read_or_nothing(open_page: OpenPage, world: World, plain_user: User) -> None:
@@ -72,15 +70,15 @@ def test_pages_of_who_may_only_read_or_nothing(open_page: OpenPage, world: World
     with judging.silent(reader):
         for path in (reverse("keys:current-server"), reverse("settings_store:list"), reverse("accounts:users")):
             reader.goto(path)
-            judge(reader)
+            judging.everything(reader)
             expect(reader.locator("main .btn.primary")).to_have_count(0)
     guest = open_page(plain_user)
     with judging.silent(guest):
         guest.goto("/")
-        judge(guest)
+        judging.everything(guest)
         guest.goto(reverse("keys:current-server"))
         expect(guest.locator("h1")).to_have_text("Refused")
-        judge(guest)
+        judging.everything(guest)
 
 
 @pytest.mark.slow
@@ -95,18 +93,6 @@ def test_titles_differ(world: World, admin_client: Client) -> None:
         assert re.fullmatch(rf".+ · {re.escape(world.new.server.fqdn)} · Keystead", match[1]), f"{name}: {match[1]}"
         other = seen.setdefault(match[1], path)
         assert other == path, f"{path} and {other} are both “{match[1]}”"
-
-
-def judge(page: Page) -> None:
-    """Look at the page in light, in dark and at 390 pixels."""
-    judging.one_heading(page)
-    judging.axe(page)
-    page.emulate_media(color_scheme="dark")
-    judging.contrast(page)
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size(judging.PHONE)
-    judging.no_sideways_scroll(page)
-    page.set_viewport_size(judging.DESKTOP)
 
 
 def judge_dialog(page: Page, path: str, name: str) -> None:

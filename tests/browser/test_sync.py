@@ -25,19 +25,6 @@ pytestmark = pytest.mark.one_database
 RunJobs = Callable[..., list[Job]]
 
 
-def judge(page: Page, name: str) -> None:
-    """Judge what is on the screen now, in light, dark and on a phone."""
-    judging.axe(page)
-    page.emulate_media(color_scheme="dark")
-    judging.contrast(page)
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size(judging.PHONE)
-    judging.no_sideways_scroll(page)
-    page.set_viewport_size(judging.DESKTOP)
-    judging.one_heading(page)
-    judging.shots(page, name)
-
-
 @pytest.fixture
 def page(open_page: OpenPage, admin: User) -> Page:
     return open_page(admin)
@@ -50,7 +37,7 @@ def test_sync_keys(page: Page, module_group: Callable[..., Group], softhsm: Soft
     with judging.silent(page):
         page.goto(reverse("hsm:objects"))
         expect(page.get_by_text("No security object yet")).to_be_visible()
-        judge(page, "objects-empty")
+        judging.everything(page, "objects-empty")
         Outside(token).ec("a1", "payroll signing").ec("a2", "archive").aes("a3", "vault").ec("a4", "").ec(
             "a5", "no half"
         ).destroy("private", "a5").done()
@@ -60,10 +47,10 @@ def test_sync_keys(page: Page, module_group: Callable[..., Group], softhsm: Soft
         run_jobs()
         expect(page.get_by_text("5 new keys from the HSM are added.", exact=True)).to_be_visible()
         assert page.evaluate("document.activeElement.id") == "sync-keys"
-        judge(page, "sync-done")
+        judging.everything(page, "sync-done")
         page.get_by_role("link", name="Report of the last sync").click()
         expect(page.get_by_role("heading", name="Sync report")).to_be_visible()
-        judge(page, "sync-report")
+        judging.everything(page, "sync-report")
 
 
 def test_a_sync_that_goes_on_or_has_failed(page: Page, module_group: Callable[..., Group], softhsm: SoftHsm) -> None:
@@ -78,14 +65,14 @@ def test_a_sync_that_goes_on_or_has_failed(page: Page, module_group: Callable[..
     address = reverse("hsm:group-hsm", args=[group.pk])
     page.goto(address)
     expect(page.get_by_role("progressbar")).to_be_visible()
-    judge(page, "sync-running")
+    judging.everything(page, "sync-running")
     Job.objects.filter(pk=job.pk).update(
         state=State.FAILED, error_code="CKR_DEVICE_ERROR", finished_at=now, next_step="Check the HSM's power.",
         message="The HSM reported an error. No virtual key was changed.",
     )  # fmt: skip
     page.goto(address)
     expect(page.get_by_text("The last sync changed nothing.")).to_be_visible()
-    judge(page, "sync-failed")
+    judging.everything(page, "sync-failed")
 
 
 def test_deleted_virtual_keys(
@@ -102,7 +89,7 @@ def test_deleted_virtual_keys(
         tombstones.bury(key, token_label=token.label, token_serial=token.serial, actor=ALICE)
         key.delete()
     page.goto(reverse("hsm:tombstones", args=[group.pk]))
-    judge(page, "tombstones")
+    judging.everything(page, "tombstones")
     page.get_by_role("button", name="Import again archive").click()
     run_jobs()
     page.goto(reverse("hsm:objects"))
@@ -129,7 +116,7 @@ def test_the_table_of_all_keys(page: Page, module_group: Callable[..., Group], s
     )  # fmt: skip
     with judging.silent(page):
         page.goto(reverse("hsm:objects"))
-        judge(page, "objects")
+        judging.everything(page, "objects")
         page.get_by_role("link", name="Next").click()
         expect(page.get_by_role("link", name="key 059")).to_be_visible()
         page.get_by_role("link", name="Name", exact=True).click()
@@ -144,4 +131,4 @@ def test_the_table_of_all_keys(page: Page, module_group: Callable[..., Group], s
         page.get_by_role("link", name="Clear all filters").click()
         expect(page.get_by_role("link", name="key 000")).to_be_visible()
         page.goto(f"{reverse('hsm:objects-export')}?state=missing")
-        judge(page, "objects-export")
+        judging.everything(page, "objects-export")
