@@ -8,12 +8,14 @@ class KeysConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Say which pages show keys, which keys live on tokens, and what Home shows of them."""
+        """Say which pages show keys, which keys live on tokens, what Home shows of them, what a restore forgets."""
         from console import home as console_home
         from console import links
         from hsm import holders
         from keys import home
+        from keys.backup import memories
         from keys.holder import KeysHolder
+        from keys.memory import RootMemory
         from keys.protection import KeyStoreGuard
         from settings_store import guards
 
@@ -22,6 +24,7 @@ class KeysConfig(AppConfig):
         links.register("backup", "keys:backup")
         holders.register(KeysHolder())
         guards.register(KeyStoreGuard())
+        memories.register("root keys", RootMemory())
         console_home.register_panel(20, home.root_keys)
         console_home.register_panel(60, home.last_backup)
         console_home.register_step(5, home.new_root)

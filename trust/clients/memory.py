@@ -45,7 +45,7 @@ class ClientMemory:
         at = stamp(since)
         yield (
             f"Clients: what happened after {at} is forgotten. Whoever was revoked since is valid again: revoke them "
-            "again, first of all; the activity log that was exported since, or the server that was lost, names them."
+            "again; the activity log that was exported since, or the server that was lost, names them."
         )
         renewed = proven.filter(revoked_at=None, certificate_until__lte=clock.now()).count()
         yield (

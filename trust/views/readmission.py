@@ -13,6 +13,7 @@ from console.lib.access import access
 from console.lib.capability import Capability
 from console.lib.typedname import TypedNameForm
 from console.servers.current import current
+from keys.models.root import Root
 from trust.clients import readmission
 
 TEMPLATE = "trust/clients/readmission.html"
@@ -30,7 +31,7 @@ def begin(request: HttpRequest) -> HttpResponse:
         made = readmission.begin(server, actor=actor_of(request))
         until = durations.stamp(made.ends_at)
         return _done(request, f"Certificates from before the restore are accepted until {until}.")
-    return _dialog(request, form, "begin", {"restored": restored})
+    return _dialog(request, form, "begin", {"restored": restored, "roots": Root.objects.active(server)})
 
 
 @access(Capability.MANAGE_CLIENTS, recent=True)

@@ -47,8 +47,11 @@ def test_a_restored_server_says_what_it_forgot(furnished: Root, back_up: Callabl
     rows.certificate(Client.objects.get(name="renewed.example.com"), issuer)
     rows.certificate(rows.client(server, "new.example.com"), issuer)
     credentials.withdraw(withdrawn, stranded.stranded(withdrawn).digest, actor=ALICE)
+    rows.revoke(furnished)
     said = restore(backup)
     named = "\n".join(said)
+    root = f"{furnished.name} ({str(furnished.fingerprint)[:16]}…)"
+    assert f"Root keys revoked after the backup, and active again: {root}. Revoke" in named
     assert "Revoked after the backup, and valid again: stolen.example.com. Revoke" in named
     assert "does not know any more: renewed.example.com. Each" in named
     assert "Enrolled after the backup, and unknown now: new.example.com." in named
@@ -64,6 +67,7 @@ def test_a_restored_server_says_what_it_forgot(furnished: Root, back_up: Callabl
 
     # On an empty machine nothing can be named from before; what came back can.
     after = "\n".join(aftercare.findings(restoring.read_header(Path(backup.path)).made_at))
+    assert f"Active root keys: {root}. If one of them was revoked after" in after
     assert "Whoever was revoked since is valid again" in after
     assert "Of 4 known clients, 0 must have renewed since" in after
     assert f"also when they were withdrawn or used up since: {withdrawn.short} (branch)." in after

@@ -7,10 +7,11 @@ from django.urls import reverse
 
 from console.activity import log
 from console.activity.models import Entry
-from console.lib import clock
+from console.lib import clock, digest
 from console.lib.actor import Actor
 from console.servers.models import Server
 from keys.actions import Action as KeyAction
+from tests.trust import rows
 from trust.actions import Action
 from trust.clients import readmission
 
@@ -38,8 +39,12 @@ def test_one_decision_for_all_clients(server: Server, admin_client: Browser, aud
     assert begin in shown(admin_client)
     assert "This server was restored." in shown(auditor_client)
     assert begin not in shown(auditor_client)
+    root = rows.root(server, 7)
     dialog = shown(admin_client, "readmission-begin")
     assert "Whoever was revoked in between" in dialog
+    assert "First revoke again what was revoked after the backup: root keys, then clients." in dialog
+    assert root.name in dialog
+    assert " ".join(digest.groups(str(root.fingerprint)[32:])) in dialog
     assert "valid again: pc7.example." in dialog
     assert admin_client.post(begin, {"typed": "yes"}).status_code == 422
     assert readmission.standing(server, clock.now()) is None
