@@ -234,7 +234,8 @@ def _replacement(root: Root, standing: Standing) -> Consequence:
     new = standing.replacement(root)
     if new is None:
         return Consequence("Replacement", "none", bad=True)
-    return Consequence("Replacement", f"{new.name}, in use since", at=new.activated_at)
+    text = f"{new.name}, in use since"
+    return Consequence("Replacement", text, at=new.activated_at, fingerprint=str(new.fingerprint))
 
 
 def _subordinates(root: Root) -> Iterator[Consequence]:

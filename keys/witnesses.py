@@ -18,7 +18,8 @@ class Consequence:
     """One line of the revoke dialog. `at` is shown as a time; `bad` marks what should make the reader stop.
 
     `fact` is what has to stand still between reading and confirming, where the text holds more than that: a number of
-    clients changes with every second of a rotation, and nobody could confirm anything.
+    clients changes with every second of a rotation, and nobody could confirm anything. `fingerprint` is that of the
+    key which the text names.
     """
 
     term: str
@@ -26,6 +27,7 @@ class Consequence:
     at: datetime | None = None
     bad: bool = False
     fact: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
