@@ -37,10 +37,12 @@ def value_field(value_type: str, entry: Entry | None = None, *, stored: bool = F
 
 
 # With the script, a name or a type that is chosen fetches the fields anew, with what is known about the setting.
-# The value is never part of that request: the page keeps the field (hx-preserve) as long as its kind stays.
+# The value is never part of that request: the page keeps the field (hx-preserve) as long as its kind stays. Only the
+# newest request counts: an older answer would take back what was chosen since.
 ASK_ANEW = {
     "hx-get": reverse_lazy("settings_store:add"),
     "hx-trigger": "change",
+    "hx-sync": "closest form:replace",
     "hx-target": "#setting-fields",
     "hx-swap": "outerHTML",
     "hx-include": "#id_scope, #id_name, #id_value_type",

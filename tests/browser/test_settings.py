@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from console.accounts.models import User
 from console.jobs.models import Job
@@ -92,6 +92,22 @@ def test_what_was_chosen_and_typed_stays_when_the_form_learns_more(page: Page) -
         page.get_by_label("Value Type").select_option("Protected")
     expect(page.get_by_label("Value", exact=True)).to_have_attribute("type", "password")
     expect(page.get_by_label("Setting Type")).to_have_value("Global")
+
+
+def test_an_answer_that_was_overtaken_takes_nothing_back(page: Page) -> None:
+    page.goto("/settings/add/")
+    asked: list[Route] = []
+    page.route(re.compile("value_type="), lambda route: asked.append(route))  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request(re.compile("value_type=Text")):
+        page.get_by_label("Platform Setting Name").fill("SomethingElse")
+        page.get_by_label("Platform Setting Name").press("Tab")
+    with page.expect_request(re.compile("value_type=Protected")):
+        page.get_by_label("Value Type").select_option("Protected")
+    assert len(asked) == 2
+    for one in asked:
+        one.fulfill(response=one.fetch())
+    expect(page.get_by_label("Value", exact=True)).to_have_attribute("type", "password")
+    expect(page.get_by_label("Value Type")).to_have_value("Protected")
 
 
 def test_the_guided_page_lists_tokens_and_checks_in_place(page: Page, token: Token, run_jobs: RunJobs) -> None:
