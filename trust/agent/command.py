@@ -1,15 +1,19 @@
 """The command line of the client. Nothing secret is an argument: the credential comes in a file.
 
-Exit status: 0 after SIGTERM, SIGINT, `--once` or a change of settings; 78 (EX_CONFIG) if the client cannot start.
+Exit status: 0 after SIGTERM, SIGINT, `--once` or a change of settings; 78 (EX_CONFIG) if the client cannot start; 74
+(EX_IOERR) if its directory cannot be written, which may pass.
 """
 
 import argparse
+import os
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from trust.agent import beginning, settings
 from trust.agent.agent import Agent, utc_now
@@ -20,6 +24,7 @@ from trust.wire import initfile
 from trust.wire.initfile import Address
 
 EX_CONFIG = 78
+EX_IOERR = 74
 LONGEST_SLEEP_S = 30.0
 """Settings that an administrator changes meanwhile count soon, and a clock that was set back delays nobody for long."""
 
@@ -33,11 +38,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _change(directory, asked)
         with directory.locked():
             _begin(directory, asked)
+            _end_on_signals()
             agent = Agent(asked.dir)
             return _once(agent, directory) if asked.once else _run(agent)
     except SetupError as error:
-        print(f"keystead-agent: {error.message}", file=sys.stderr)  # noqa: T201 - to whoever starts it
-        return EX_CONFIG
+        return _say(error.message, EX_CONFIG)
+    except OSError as error:
+        return _say(f"{error.filename or 'The disk'}: {error.strerror}.", EX_IOERR)
+
+
+def _say(why: str, status: int) -> int:
+    print(f"keystead-agent: {why}", file=sys.stderr)  # noqa: T201 - to whoever starts it
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -101,13 +113,23 @@ def _once(agent: Agent, directory: Directory) -> int:
     return 0
 
 
-def _run(agent: Agent) -> int:
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_arguments: ended.set())
-    due = agent.step()
-    while not ended.is_set():
-        ended.wait(min(max(0.05, (due - utc_now()).total_seconds()), LONGEST_SLEEP_S))
-        due = agent.step() if not ended.is_set() else due
-    agent.close()
-    return 0
+def _run(agent: Agent) -> NoReturn:
+    while True:
+        due = agent.step()
+        time.sleep(min(max(0.05, (due - utc_now()).total_seconds()), LONGEST_SLEEP_S))
+
+
+def _end_on_signals() -> None:
+    """End the process with status 0 at SIGTERM and SIGINT, whatever it does or waits for, be it a name server.
+
+    A thread takes them, so that no handler runs in the middle of anything. Nothing is left to be tidied up: what is on
+    the disk is whole at every moment, as for kill -9 (`files`).
+    """
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+
+    def wait() -> NoReturn:
+        signal.sigwait(signals)
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -1,17 +1,15 @@
 """The command line of the client, as a process of its own."""
 
 import json
-import os
 import re
 import signal
+import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.fixtures.processes import wait_for
 from tests.trust.agent.reference import SECRET, Clock, Server, log_of
 from trust.agent.command import main
 from trust.agent.directory import Directory
@@ -74,18 +72,29 @@ def test_once_does_what_is_due_and_ends_whether_the_server_is_there_or_not(tmp_p
     assert SECRET not in log_of(folder) + log_of(folder, "pki-tls.log")
 
 
-def test_it_runs_alone_in_its_directory_until_sigterm(tmp_path: Path, init: Path) -> None:
+def test_it_runs_alone_in_its_directory_until_a_signal_also_while_it_waits_for_its_server(
+    tmp_path: Path, init: Path
+) -> None:
     folder = tmp_path / "d"
-    argv = agent("--dir", folder, "--init", init, "--name", "c.example", "--connect", "127.0.0.1:1:1")
-    with subprocess.Popen(argv) as process:
-        try:
-            wait_for(lambda: bool(log_of(folder, "pki-tls.log")), what="the first try")
-            assert SECRET.encode() not in Path(f"/proc/{process.pid}/cmdline").read_bytes()
-            second = subprocess.run([*argv, "--once"], capture_output=True, text=True, check=False, timeout=120)
-            assert (second.returncode, "Another process" in second.stderr) == (78, True)
-            began = time.monotonic()
-            os.kill(process.pid, signal.SIGTERM)
-            assert process.wait(60) == 0
-            assert time.monotonic() - began < 30
-        finally:
-            process.kill()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(120)
+        port = silent.getsockname()[1]
+        argv = agent("--dir", folder, "--init", init, "--name", "c.example", "--connect", f"127.0.0.1:{port}")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with subprocess.Popen(argv) as process:
+                try:
+                    with silent.accept()[0]:
+                        assert SECRET.encode() not in Path(f"/proc/{process.pid}/cmdline").read_bytes()
+                        second = subprocess.run([*argv, "--once"], capture_output=True, text=True, check=False)
+                        assert (second.returncode, "Another process" in second.stderr) == (78, True)
+                        process.send_signal(number)
+                        assert process.wait(60) == 0
+                finally:
+                    process.kill()
+    assert not log_of(folder, "pki-tls.log")  # no try came to its end: it did not wait for its deadline
+
+
+def test_a_place_that_cannot_be_its_directory_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["--dir", str(tmp_path / "file")]) == 74
+    assert re.fullmatch(r"keystead-agent: .*/file: File exists\.\n", capsys.readouterr().err)
