@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class OnLost(Enum):
-    """What the sweeper does with a running job whose lease ran out."""
+    """What the sweeper does with a running job whose worker is gone."""
 
     RETRY = "retry"  # the work may be done again from the start
     FAIL = "fail"  # it may not, and nothing is left behind
@@ -22,11 +22,13 @@ class OnLost(Enum):
 class JobKind:
     """One kind of work.
 
-    `task` is the Celery task's name. `time_limit_s` ends the worker child by SIGKILL; `lease_s` must be longer, so
-    that a job is declared lost only when its worker cannot be alive any more. `max_attempts` 0 means without limit;
-    after a fault that may pass, attempt n + 1 waits `retry_delays_s[n]` (the last one repeats). `settle` is called in
-    the transaction that declares a job lost whose `on_lost` is UNKNOWN; `on_cancel` in the one that cancels a job.
-    `keeps_waiting` says why a planned job is not started early from the page of jobs, in a sentence; empty when it may.
+    `task` is the Celery task's name. `time_limit_s` ends the worker child by SIGKILL; `lease_s` must be longer, by
+    what a device may still need for a call: a job is declared lost when its process is seen to be gone
+    (`console.jobs.locks`) or cannot be alive any more, and begins again after that time. `max_attempts` 0 means
+    without limit; after a fault that may pass, attempt n + 1 waits `retry_delays_s[n]` (the last one repeats).
+    `settle` is called in the transaction that declares a job lost whose `on_lost` is UNKNOWN; `on_cancel` in the one
+    that cancels a job. `keeps_waiting` says why a planned job is not started early from the page of jobs, in a
+    sentence; empty when it may.
     """
 
     name: str

@@ -14,6 +14,7 @@ from django.db.models import F
 from console.activity import log
 from console.activity.models import Outcome
 from console.celery import app
+from console.jobs import locks
 from console.jobs.actions import Action
 from console.jobs.kinds import JobKind
 from console.jobs.models import Job, State
@@ -118,12 +119,13 @@ def running(job_id: str) -> Iterator[Run | None]:
         return
     job.refresh_from_db()
     run = Run(job, job.attempts)
-    try:
-        yield run
-    except Exception as error:  # every end is written down here; a MemoryError must not reach Celery
-        if describe(error)[0] == UNEXPECTED:
-            logger.exception("job %s (%s)", job.pk, job.kind_name)
-        run.fail(error)
+    with locks.held(locks.Attempt(job.pk, job.attempts)):
+        try:
+            yield run
+        except Exception as error:  # every end is written down here; a MemoryError must not reach Celery
+            if describe(error)[0] == UNEXPECTED:
+                logger.exception("job %s (%s)", job.pk, job.kind_name)
+            run.fail(error)
 
 
 def job_task(kind: JobKind) -> Callable[[Callable[[Run], str | None]], "Task[[str], None]"]:

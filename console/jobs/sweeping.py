@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from console.activity import log
 from console.activity.models import Outcome
-from console.jobs import kinds
+from console.jobs import kinds, locks
 from console.jobs.actions import Action
 from console.jobs.kinds import OnLost
 from console.jobs.models import FINISHED, Job, State
@@ -71,7 +71,12 @@ def resend(server: Server, now: datetime) -> None:
 
 
 def settle_lost(server: Server, now: datetime) -> None:
-    """Decide, by its kind, about every running job whose lease ran out."""
+    """Decide, by its kind, about every running job whose process is gone, or whose lease ran out."""
+    for attempt in locks.left():
+        job = _jobs(server, State.RUNNING).filter(pk=attempt.job_id, attempts=attempt.number).first()
+        if job:
+            _settle(job, now)
+        locks.forget(attempt)
     lost = _jobs(server, State.RUNNING).filter(lease_until__lt=now)
     for job in lost.order_by("lease_until")[:BATCH]:
         _settle(job, now)
@@ -87,7 +92,7 @@ def _settle(job: Job, now: datetime) -> None:
     kind = job.kind
     again = kind.on_lost is OnLost.RETRY and (not kind.max_attempts or job.attempts < kind.max_attempts)
     if again or job.every_s:
-        values = {"state": State.SCHEDULED, "due_at": now, "lease_until": None, "message": LOST}
+        values = {"state": State.SCHEDULED, "due_at": _again_at(job, now), "lease_until": None, "message": LOST}
     elif kind.on_lost is OnLost.UNKNOWN:
         values = {
             "state": State.UNKNOWN,
@@ -112,6 +117,17 @@ def _settle(job: Job, now: datetime) -> None:
         # In the same transaction: nobody looks again at a job that is unknown.
         if job.state == State.UNKNOWN and kind.settle:
             kind.settle(job)
+
+
+def _again_at(job: Job, now: datetime) -> datetime:
+    """Return when a lost job may begin again: no call that its worker made to a device is under way by then.
+
+    Such a call has a deadline, for which the lease outlasts the time limit; a kind that waits longer after a fault has
+    its reason. At the end of the lease both have passed.
+    """
+    kind = job.kind
+    wait_s = max(kind.lease_s - kind.time_limit_s, kind.delay_s(job.attempts) or 0)
+    return max(now, min(job.lease_until or now, now + timedelta(seconds=wait_s)))
 
 
 def resolve_unknown(job: Job, state: State, message: str) -> None:
