@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from trust.agent import beginning
-from trust.agent.client import Client
+from trust.agent.client import CLOCK_TOLERANCE_S, Client
 from trust.agent.directory import Directory
 from trust.agent.http import HttpTransport
 from trust.agent.legacy import Legacy
@@ -43,7 +43,7 @@ class Agent:
         beginning.tidy(place, state, clock)
         log = PkiLog(place.logs, clock)
         self._client = Client(place, state, log, clock, transport or HttpTransport(), jitter)
-        self._protocol = Modern(self._client) if state.protocol == 315 else Legacy(self._client)
+        self._last, self._protocol = clock(), self._fresh()
 
     @property
     def folder(self) -> Path:
@@ -65,10 +65,18 @@ class Agent:
 
         Whatever the server or the network does is no exception: it is in the client's log, and the next try is later.
         """
-        now = self._client.clock()
+        client, now = self._client, self._client.clock()
+        if (self._last - now).total_seconds() > CLOCK_TOLERANCE_S:
+            client.log.key("clock-set-back", client.state.name, "registers anew, and waits for nothing")
+            client.state.wait_for_nothing(now)
+            self._protocol = self._fresh()
+        self._last = now
         if now >= self._protocol.due():
             self._protocol.work(now)
         return self._protocol.due()
+
+    def _fresh(self) -> Modern | Legacy:
+        return Modern(self._client) if self.state.protocol == 315 else Legacy(self._client)
 
     def close(self) -> None:
         """Let go of the connection that is kept for the next step, if any; that one opens another."""

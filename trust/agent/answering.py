@@ -7,10 +7,12 @@ from trust.agent.client import Client
 from trust.agent.errors import RefusedError
 from trust.agent.pkilog import Level
 from trust.agent.transport import Request
-from trust.wire.messages import Asked
+from trust.wire.messages import Answer, Asked
 
 MOST_ROOTS = 15  # 64 characters each, and an answer has 1,000
 TRY_AGAIN = (408, 425, 429)
+MOST_WAITING = 100
+"""Without TLS questions come and no answer goes; what is dropped is the oldest, which is closed first."""
 
 
 def answer_to(client: Client, asked: str) -> str:
@@ -27,6 +29,11 @@ def answer_to(client: Client, asked: str) -> str:
             return " ".join(sorted(state.roots)[:MOST_ROOTS])
         case _:
             return ""
+
+
+def keep(client: Client, answer: Answer) -> None:
+    """Have an answer wait until it can be sent; the caller saves."""
+    client.state.answers = (*client.state.answers, answer)[-MOST_WAITING:]
 
 
 def send_answers(client: Client) -> None:

@@ -25,9 +25,13 @@ def attempt(client: Client, track: Track, what: str, work: Callable[[], datetime
         client.server_index += 1
         track.failed(client.clock(), client.jitter)
     except OSError as error:
-        # A full disk: what is in doubt is in doubt on the disk already, so nothing is lost by coming again.
-        client.log.key(f"{what}-failed", name, f"disk: {error.strerror}", Level.ERROR)
-        track.failed(client.clock(), client.jitter)
+        disk_failed(client, track, what, error)
     except (AgentError, WireError) as error:
         client.log.key(f"{what}-failed", name, f"{error.code}: {error.message}", Level.ERROR)
         track.failed(client.clock(), client.jitter)
+
+
+def disk_failed(client: Client, track: Track, what: str, error: OSError) -> None:
+    """Come again: what is in doubt is in doubt on a full disk already, so nothing is lost by that."""
+    client.log.key(f"{what}-failed", client.state.name, f"disk: {error.strerror}", Level.ERROR)
+    track.failed(client.clock(), client.jitter)

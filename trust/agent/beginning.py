@@ -21,7 +21,8 @@ def from_init(directory: Directory, raw: bytes, *, name: str, connect: Address |
 
     `connect` is where its servers are reached (None: by their names). In a directory where a client began already the
     same file changes nothing, and a newer one brings new roots, servers and a new credential: whoever may put a file
-    there vouches for it. What the client saw revoked stays so.
+    there vouches for it. What the client saw revoked stays so. One of another server is refused:
+    the certificate, and what was taken of documents, would go on being the former one's.
     """
     content = _content(raw)
     digest = sha256(raw).hexdigest()
@@ -33,6 +34,10 @@ def from_init(directory: Directory, raw: bytes, *, name: str, connect: Address |
         if state.made_at and content.made_at < state.made_at:
             raise SetupError("This file is older than the one that this client has taken.", code="old-init-file")
         roots = anchors.root_certificates(root.certificate for root in content.roots)
+        if state.made_at and not _is_known(state, content, roots):
+            raise SetupError(
+                "This file is of another server. Nothing was changed: begin in another directory.", code="other-server"
+            )
         state.roots = {key: der for key, der in roots.items() if key not in state.revoked}
         if not state.roots:
             raise SetupError("Every root of this file was revoked.", code="old-init-file")
@@ -70,12 +75,17 @@ def tidy(directory: Directory, state: State, clock: Callable[[], datetime]) -> N
         if held and not keys.key_path(held.key).exists():
             PkiLog(directory.logs, clock).key("key-lost", state.name, part)
             setattr(state, part, None)
-    state.next_full = None  # a start registers anew, and lets nothing wait that may wait until then
-    if state.move_at:
-        state.move_at = min(state.move_at, clock())
-    keys.keep_only({*state.doubtful, *(held.key for held in (state.identity, state.request) if held)})
+    state.doubtful = tuple(key for key in state.doubtful if keys.key_path(key).exists())
+    state.wait_for_nothing(clock())
+    keys.keep_only(state.keys)
     directory.settings.take(state.layers)
     directory.save(state)
+
+
+def _is_known(state: State, content: initfile.Content, roots: dict[str, bytes]) -> bool:
+    """Tell whether a file shares a server's name, or a root, with what the client knows: both do not change at once."""
+    names = {server.name for server in state.servers} & {server.name for server in content.servers}
+    return bool(names) or not {*state.roots, *state.revoked}.isdisjoint(roots)
 
 
 def _content(raw: bytes) -> initfile.Content:

@@ -1,5 +1,6 @@
 """What every part of the client works with: its state, its disk, its log, its clock, and a way to its server."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ from trust.wire.errors import WireError
 CLOCK_TOLERANCE_S = 60
 MOST_AHEAD_S = 100 * 365 * 86_400  # a machine without a battery begins in 1970
 COUNTERS_AHEAD = 100
+MOST_FAILED = 100
+"""Anybody between a client without TLS and its server may make up questions that fail."""
 
 
 @dataclass
@@ -23,7 +26,7 @@ class Client:
 
     `bridges` lead on from the roots that are held, as `trust.anchors` says; they go when these change.
     `turn`: which of the ways to a certificate is tried. `breaks`: how often in a row a connection broke after the
-    certificate had been shown.
+    certificate had been shown. `questions_failed`: the last ones that did not verify, of which the server is told once.
     """
 
     directory: Directory
@@ -37,7 +40,7 @@ class Client:
     breaks: int = 0
     turn: int = 0
     bridges: tuple[bytes, ...] = ()
-    questions_failed: set[str] = field(default_factory=set)
+    questions_failed: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_FAILED))
 
     def __post_init__(self) -> None:
         self.counter = self.state.counter
@@ -69,7 +72,7 @@ class Client:
         self.counter += 1
         if self.counter > self.state.counter:
             self.state.counter = self.counter + COUNTERS_AHEAD
-            self.save()
+        self.save()  # also what a full disk kept from being saved before
         return self.counter
 
     def counts(self, identity: Identity | None) -> bool:

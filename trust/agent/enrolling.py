@@ -36,7 +36,9 @@ def enrol(client: Client) -> None:
     try:
         identity = certified.judge(client, at, wanted, reply, authorities)
     except WireError:
-        client.state.request = None  # the same request would be answered with the same certificate
+        # The same request would be answered with the same certificate. Its key may be what the server certified last.
+        _doubt(client, wanted.key)
+        client.state.request = None
         client.save()
         raise
     _keep(client, identity, by.way)
@@ -59,6 +61,10 @@ def _request(client: Client, at: Door, by: Choice) -> Request:
     if waiting and waiting.in_doubt:
         _doubt(client, waiting.key)
         waiting = None
+    if waiting is None:
+        client.state.request = None
+        client.save()
+        store.keep_only(client.state.keys)
     name = waiting.key if waiting else store.make()
     key = store.load(name)
     if by.way is Way.FIRST and est.wants_another_key(est.attributes(exchange.ask(client, at, est.ATTRIBUTES))):
@@ -143,5 +149,5 @@ def _keep(client: Client, identity: Identity, by: Way) -> None:
     state.identity, state.request, state.doubtful, state.move_at = identity, None, (), None
     client.turn = 0
     client.save()
-    client.directory.keys.keep_only({identity.key})
+    client.directory.keys.keep_only(state.keys)
     client.log.key("enrolled", client.state.name, f"{by}, below root {identity.root[:16]}")

@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 
 from trust import anchors
-from trust.agent.answering import answer_to
+from trust.agent import answering
 from trust.agent.client import Client
 from trust.wire import signatures
 from trust.wire.documents import EVERYONE, Directive, Question, Settings, TrustList, decode
@@ -70,7 +70,7 @@ def directive(client: Client, said: Directive) -> None:
 
 def question(client: Client, said: Question) -> None:
     """Keep the answer until it can be sent."""
-    client.state.answers += (Answer(question=said.question, value=answer_to(client, said.asked)),)
+    answering.keep(client, Answer(question=said.question, value=answering.answer_to(client, said.asked)))
 
 
 def _say_changes(client: Client, accepted: anchors.Accepted) -> None:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from trust import anchors
 from trust.agent import exchange, registering, taking, timing
-from trust.agent.attempts import attempt
+from trust.agent.attempts import attempt, disk_failed
 from trust.agent.client import Client
 from trust.agent.errors import AgentError, SetupError, UnreachableError
 from trust.agent.pkilog import Level
@@ -47,6 +47,14 @@ class Legacy:
 
     def work(self, now: datetime) -> None:
         """Do what is due."""
+        state, track = self._client.state, self._registration
+        try:
+            self._work(now)
+        except OSError as error:
+            disk_failed(self._client, track, "registration", error)
+            state.tls_after = max(state.tls_after, track.due) if state.tls_after else None
+
+    def _work(self, now: datetime) -> None:
         mode = self._client.setting("ReportingTLSMode")
         if mode == OPTIONAL and self._is_tls_due(now) and self._series(now):
             return

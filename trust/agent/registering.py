@@ -28,7 +28,7 @@ def register(client: Client, at: Door, *, mode: int) -> Registered:
         # A directory restored from a backup, or a clone: go on above what the server has seen.
         client.counter = max(client.counter, error.counter)
         registered = _send(client, at, mode, full=full)
-    if registered.authenticated:
+    if registered.authenticated and at.tls:  # in clear, anybody may say so
         client.state.client_id = registered.registered_as
     client.state.move_within_s = registered.move_within_s
     if anew:

@@ -15,6 +15,7 @@ from trust.agent.errors import SetupError
 from trust.agent.state import Layers
 
 PREFIX = "Server_"
+NO_SETTINGS = (UnicodeDecodeError, msgspec.DecodeError, msgspec.ValidationError, RecursionError)
 Value = int | str
 
 # What a client does whose server and administrator say nothing. Rows TLS-21, TLS-22, TLS-30 to TLS-32, ROT-20.
@@ -65,11 +66,14 @@ class Settings:
         """Return everything that is set. A file that cannot be read counts as empty."""
         try:
             about = self._path.stat()
-        except FileNotFoundError:
+        except OSError:
             return {}
         stamp = (about.st_mtime_ns, about.st_ino)
         if self._read[0] != stamp:
-            self._read = (stamp, self._load())
+            try:
+                self._read = (stamp, self._load())
+            except (OSError, *NO_SETTINGS):
+                self._read = (stamp, {})
         return self._read[1]
 
     def set_local(self, name: str, value: Value | None) -> None:
@@ -95,15 +99,22 @@ class Settings:
     def _changing(self) -> Iterator[dict[str, Value]]:
         with self._lock.open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            found = dict(self.all())
+            found = self._load_or_put_aside()
             yield found
             files.write(self._path, msgspec.json.format(msgspec.json.encode(found, order="sorted")) + b"\n")
 
-    def _load(self) -> dict[str, Value]:
+    def _load_or_put_aside(self) -> dict[str, Value]:
+        """Return what is set; a file with a slip of the pen is kept beside its place, for whoever wrote it."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Value])
-        except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+            return self._load()
+        except FileNotFoundError:
             return {}
+        except NO_SETTINGS:
+            self._path.replace(self._path.with_name(f"{self._path.name}.damaged"))
+            return {}
+
+    def _load(self) -> dict[str, Value]:
+        return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Value])
 
 
 def parse(text: str) -> tuple[str, Value]:

@@ -104,6 +104,17 @@ class State(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     tls_after: datetime | None = None
 
     @property
+    def keys(self) -> set[str]:
+        """The names of the private keys that are still needed."""
+        return {*self.doubtful, *(held.key for held in (self.identity, self.request) if held)}
+
+    def wait_for_nothing(self, now: datetime) -> None:
+        """Begin anew what waits: a clock that has been set since may have said until when."""
+        self.next_full = None
+        self.move_at = min(self.move_at, now) if self.move_at else None
+        self.tls_after = min(self.tls_after, now) if self.tls_after else None
+
+    @property
     def held(self) -> Held:
         """The roots, as `trust.anchors` takes them."""
         return Held(self.roots, frozenset(self.revoked))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from trust import anchors
-from trust.agent import following
+from trust.agent import answering, following
 from trust.agent.client import Client
 from trust.agent.pkilog import Level
 from trust.wire import signatures, signed
@@ -110,8 +110,8 @@ def _place(kind: Kind, payload: Payload) -> str:
 
 def _fail(client: Client, question: Question, error: WireError) -> None:
     if question.question not in client.questions_failed:
-        client.questions_failed.add(question.question)
-        client.state.answers += (Answer(question=question.question, value=error.message[:200], failed=True),)
+        client.questions_failed.append(question.question)
+        answering.keep(client, Answer(question=question.question, value=error.message[:200], failed=True))
 
 
 def _refused(client: Client, kind: Kind, error: WireError) -> None:

@@ -54,7 +54,10 @@ class Clock:
 
 @dataclass
 class Server:
-    """`issued` maps the digest of a request to its certificate; `refuse` answers instead, by path."""
+    """`issued` maps the digest of a request to its certificate; `refuse` answers instead, by path.
+
+    `is_lied_about`: its answers say that every client proved who it is.
+    """
 
     clock: Clock
     hours: int = 7 * 24
@@ -77,6 +80,8 @@ class Server:
     brings_everything: bool = False
     move_within_s: int = 6 * 3600
     mistrusted: set[str] = field(default_factory=set)
+    fqdn: str = NAME
+    is_lied_about: bool = False
 
     def __post_init__(self) -> None:
         self.rotate()
@@ -132,7 +137,7 @@ class Server:
         content = Content(
             version="test",
             made_at=self.clock(),
-            servers=(Address(NAME, 17472, 17473),),
+            servers=(Address(self.fqdn, 17472, 17473),),
             roots=tuple(root.listed for root in roots or self.roots),
             enrolment=Enrolment("credential", SECRET),
             settings=settings or {},
@@ -245,7 +250,7 @@ class Server:
         return _json(
             Registered(
                 registered_as="id-of-client",
-                authenticated=presented is not None,
+                authenticated=presented is not None or self.is_lied_about,
                 server=NAME,
                 server_time=self.clock(),
                 next_s=60,

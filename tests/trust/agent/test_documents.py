@@ -4,6 +4,7 @@ import pytest
 
 from tests.trust import authorities
 from tests.trust.agent.reference import Clock, Server, log_of, run
+from trust.agent import answering
 from trust.agent.agent import Agent
 from trust.agent.directory import Directory
 from trust.agent.errors import SetupError
@@ -58,6 +59,17 @@ def test_it_answers_a_question_and_says_when_one_does_not_verify(  # KEY-47, AMB
     assert len(server.answers) == 2
 
 
+def test_of_questions_that_it_cannot_answer_it_remembers_the_last(
+    agent: Agent, server: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "MOST_WAITING", 2)
+    Directory(agent.folder).settings.set_local("TLSMode", 0)
+    server.require_tls = False
+    asked = [server.ask("using-tls", sequence=number) for number in (1, 2, 3)]
+    run(agent, clock, lambda: agent.state.sequences.question == 3)
+    assert [answer.question for answer in agent.state.answers] == asked[1:]
+
+
 def test_the_order_to_reset_forgets_what_the_server_no_longer_names(agent: Agent, server: Server, clock: Clock) -> None:
     agent.step()
     agent.state.roots["0" * 64] = authorities.root("left over").der
@@ -81,3 +93,9 @@ def test_settings_of_the_server_have_a_prefix_and_local_ones_win(agent: Agent, s
     assert settings.number("PKIClientTLSKeyRenewalWindowHours") == 8
     with pytest.raises(SetupError):
         settings.set_local("Server_TLSMode", 0)
+    # What an administrator wrote with a slip counts for nothing, and is not lost.
+    (agent.folder / "settings.json").write_text('{"TLSMode": 1, "ServerNameList" "a.example"}')
+    assert settings.all() == {}
+    settings.set_local("TLSMode", 1)
+    assert settings.all() == {"TLSMode": 1}
+    assert "a.example" in (agent.folder / "settings.json.damaged").read_text()

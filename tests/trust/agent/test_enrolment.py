@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from tests.trust import authorities
 from tests.trust.agent.reference import (
     ENROLMENTS,
     SECRET,
@@ -26,6 +27,7 @@ from trust import anchors
 from trust.agent import keys
 from trust.agent.agent import Agent
 from trust.agent.directory import Directory
+from trust.agent.enrolling import MOST_DOUBTFUL
 from trust.agent.errors import UnreachableError
 from trust.agent.transport import Door, Reply, Request
 from trust.wire import signatures
@@ -211,6 +213,24 @@ def test_a_lost_answer_to_a_renewal_does_not_lock_it_out(
     wire.after = Wire(server).after
     run(agent, clock, lambda: not agent.state.request)
     assert len(server.issued) == 3
+
+
+def test_answers_that_do_not_hold_leave_few_keys_and_lock_nobody_out(
+    agent: Agent, server: Server, clock: Clock
+) -> None:
+    """What the server certified last may be the key of such an answer."""
+    agent.step()
+    clock.turn(days=40)  # the certificate has ended: the last key proves
+    above, server.intermediate = (
+        server.intermediate,
+        authorities.below(authorities.root("foreign"), "intermediate", is_ca=True, purposes=authorities.TLS),
+    )
+    for _ in range(7):
+        clock.now = agent.step()
+    assert "foreign-certificate" in log_of(agent.folder)
+    assert len(list((agent.folder / "keys").glob("*.key"))) <= MOST_DOUBTFUL + 2
+    server.intermediate = above
+    run(agent, clock, lambda: len(server.registrations) == 2)
 
 
 def test_a_private_key_that_is_lost_is_asked_for_anew(agent: Agent, server: Server, wire: Wire, clock: Clock) -> None:

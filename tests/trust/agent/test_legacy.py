@@ -1,5 +1,7 @@
 """Client 7.2: one public key, no certificate of its own, and TLS as ReportingTLSMode says."""
 
+import errno
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -195,6 +197,26 @@ def test_the_series_survives_a_restart(agent: Agent, server: Server, clock: Cloc
     failures = agent.state.tls_failures
     agent = Agent(agent.folder, clock=clock, transport=server, jitter=middle)
     steps(agent, clock, lambda: agent.state.tls_failures == failures + 1)
+
+
+def test_a_full_disk_ends_nothing(agent: Agent, server: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(agent, ReportingTLSMode=2)
+    server.breaks = True
+    for _ in range(3):
+        clock.now = agent.step()
+    agent._client.counter = agent.state.counter
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", _full)
+        server.breaks = False
+        for _ in range(4):
+            before, clock.now = clock.now, agent.step()
+            assert clock.now > before
+    assert "disk: No space left on device" in log_of(agent.folder)
+    steps(agent, clock, lambda: bool(server.registrations(tls=True)))
+
+
+def _full(_descriptor: int) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_the_server_may_refuse_what_comes_without_tls(agent: Agent, server: Server, clock: Clock) -> None:

@@ -9,6 +9,7 @@ import pytest
 from console.pkilog import line as server_line
 from tests.trust.agent.reference import START, Clock, Server, Wire, begin, log_of, offline, run
 from trust.agent import pkilog
+from trust.agent.directory import Directory
 from trust.agent.pkilog import Level, PkiLog
 
 
@@ -36,7 +37,8 @@ def test_it_is_rotated_and_the_oldest_goes(tmp_path: Path, monkeypatch: pytest.M
 def test_a_full_disk_keeps_it_from_nothing_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     server = Server(clock)
-    agent = begin(tmp_path, server, Wire(server))
+    wire, reserved = Wire(server), list[int]()
+    agent = begin(tmp_path, server, wire)
     fsync = os.fsync
     monkeypatch.setattr(os, "fsync", _full)
     for _ in range(4):
@@ -46,6 +48,15 @@ def test_a_full_disk_keeps_it_from_nothing_for_good(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(os, "fsync", fsync)
     run(agent, clock, lambda: bool(server.registrations))
     assert len(server.issued) == 1
+    # The numbers that a full disk did not take are on it before the next is used.
+    agent._client.counter = agent.state.counter
+    monkeypatch.setattr(os, "fsync", _full)
+    clock.now = agent.due
+    agent.step()
+    monkeypatch.setattr(os, "fsync", fsync)
+    wire.before = lambda _door, _request: reserved.append(Directory(tmp_path).load().counter)
+    run(agent, clock, lambda: len(server.registrations) == 2)
+    assert reserved[-1] >= server.registrations[-1][0].counter
 
 
 def test_a_log_that_cannot_be_written_stands_in_nobodys_way(

@@ -56,6 +56,10 @@ def test_tls_mode_0_registers_without_tls_only_and_never_enrols(  # TLS-23
     run(agent, clock, lambda: bool(server.registrations))
     assert {door.tls for _said, door in server.registrations} == {None}
     assert not server.issued
+    # In clear anybody may say which client this is.
+    server.is_lied_about = True
+    run(agent, clock, lambda: len(server.registrations) == 2)
+    assert not agent.state.client_id
     # A signed setting may bring TLS back, and a local one wins over it.
     server.tell({"TLSMode": 1})
     run(agent, clock, lambda: agent.state.sequences.settings == 1)
@@ -129,3 +133,12 @@ def test_a_server_a_century_away_is_no_clock_to_go_by(agent: Agent, server: Serv
     assert "bad-time" in log_of(agent.folder)
     assert agent.state.clock_ahead_s == 0
     assert timedelta() < due - clock.now < timedelta(minutes=10)
+
+
+def test_a_clock_that_is_set_back_delays_nothing(agent: Agent, server: Server, clock: Clock) -> None:
+    clock.now = agent.step()
+    clock.turn(days=-9)
+    clock.now = agent.step()
+    assert [said.full for said, _door in server.registrations] == [True, True]
+    assert clock.now < START
+    assert "clock-set-back" in log_of(agent.folder)

@@ -3,8 +3,11 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.trust.agent.reference import START, Clock, Server, Wire, begin, enrolments, log_of, offline, root_of, run
 from trust.agent.agent import Agent
+from trust.agent.errors import SetupError
 
 
 def test_a_newer_root_is_learnt_and_followed_until_the_next_full_registration(  # KEY-43
@@ -67,6 +70,13 @@ def test_a_client_with_the_wrong_init_file_learns_nothing(
     agent.step()
     assert not enrolments(server)
     assert set(agent.state.roots) == {other.roots[0].fingerprint}
+    # One name or one root is enough to know a server by; without either its file is not taken.
+    server.fqdn = "elsewhere.example"
+    with pytest.raises(SetupError, match="another server"):
+        begin(tmp_path, server, Wire(server))
+    assert set(Agent(tmp_path).state.roots) == {other.roots[0].fingerprint}
+    server.fqdn = other.fqdn
+    assert set(begin(tmp_path, server, Wire(server)).state.roots) == {server.roots[0].fingerprint}
 
 
 def test_a_hint_that_shrinks_lets_a_client_move_at_once(agent: Agent, server: Server, clock: Clock) -> None:
