@@ -7,6 +7,7 @@ from django import forms
 from django.contrib.auth.password_validation import validate_password
 
 from console.accounts.models import NAME_TAKEN, User, username_validator
+from console.lib.plainname import PlainNameField
 from console.lib.secret import Secret
 
 PASSWORD_HELP = "At least 12 characters. A few random words are easier to keep than signs and digits."  # noqa: S105
@@ -114,7 +115,7 @@ class NewUserForm(FirstPasswordForm):
         help_text="Letters, digits and . _ @ + - only. It cannot be changed later: the activity log keeps it.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )
-    display_name = forms.CharField(label="Name", max_length=120, required=False, help_text="What pages show.")
+    display_name = PlainNameField(label="Name", max_length=120, required=False, help_text="What pages show.")
     email = forms.EmailField(
         label="Email", required=False, help_text="For other people only: the console sends no mail."
     )
@@ -139,5 +140,5 @@ class NewUserForm(FirstPasswordForm):
 class UserForm(forms.Form):
     """What pages show of a user."""
 
-    display_name = forms.CharField(label="Name", max_length=120, required=False)
+    display_name = PlainNameField(label="Name", max_length=120, required=False)
     email = forms.EmailField(label="Email", required=False)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from console.lib.plainname import PlainNameField
 from hsm.connections.forms import ConnectionFields, DraftField, TrustFields
 from hsm.groups.creation import HsmEntry
 from hsm.models.groups import HsmType, Policy, Scan
@@ -14,7 +15,7 @@ TITLE_LENGTH = 120
 class GroupFields(forms.Form):
     """Title and description."""
 
-    title = forms.CharField(
+    title = PlainNameField(
         label="Title",
         max_length=TITLE_LENGTH,
         error_messages={"required": "Enter a title."},

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from console.lib.plainname import PlainNameField
 from hsm.device.objects import Operation, ordered
 from hsm.models.objects import SecurityObject
 from hsm.objects import permissions
@@ -46,5 +47,5 @@ class PermissionsForm(forms.Form):
 class TagForm(forms.Form):
     """A custom attribute."""
 
-    name = forms.CharField(label="Name", max_length=64)
+    name = PlainNameField(label="Name", max_length=64)
     value = forms.CharField(label="Value", max_length=1024, required=False)

@@ -13,6 +13,7 @@ from django.urls import reverse_lazy
 
 from console.accounts.models import User
 from console.lib.capability import Capability
+from console.lib.plainname import PlainNameField
 from console.lib.secret import Secret
 from hsm.device.base import KeySpec
 from hsm.device.objects import Operation, ordered
@@ -43,7 +44,7 @@ class NewObjectForm(forms.Form):
 
     use_required_attribute = False
 
-    name = forms.CharField(
+    name = PlainNameField(
         label="Name", max_length=NAME_LENGTH, widget=forms.TextInput(attrs=PLAIN), help_text="Also its CKA_LABEL."
     )
     is_hsm = forms.BooleanField(

@@ -1,18 +1,16 @@
 """What an HSM says about one of its keys, and in which attributes two such statements differ. Pure."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from types import MappingProxyType
 
 from console.lib.digest import spki_fingerprint
+from console.lib.unseen import spelt
 from hsm.device.base import KeyAttributes
 from hsm.device.objects import ObjectRecord, Operation
 
 LABEL_LENGTH = 255  # of the columns that keep a label
-# PostgreSQL keeps no NUL in a text, and no page should carry the rest; tabs and line ends are among them.
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LABEL, PRIVATE_HALF, PUBLIC_HALF, PUBLIC_VALUE = "CKA_LABEL", "private half", "public half", "public value"
 # The names of what `hsm_attributes` keeps, as PKCS#11 v2.40 §4.4 to §4.10 calls them.
 ATTRIBUTES: Mapping[str, str] = {
@@ -68,5 +66,6 @@ def differences(before: Facts, after: Facts) -> tuple[str, ...]:
 
 
 def shown(label: str) -> str:
-    r"""Return a label as it is kept and shown: control characters as \xNN, and no longer than its column."""
-    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", label)[:LABEL_LENGTH]
+    """Return a label as it is kept and shown: characters that nobody sees are spelt, and no longer than its column."""
+    # PostgreSQL keeps no NUL in a text, and no page should carry the rest.
+    return spelt(label)[:LABEL_LENGTH]

@@ -5,6 +5,7 @@ import uuid
 from django import forms
 
 from console.lib.errors import InvalidError
+from console.lib.plainname import PlainNameField
 from console.lib.wholenumber import WholeNumberField
 from trust.infrastructure import servernames
 from trust.infrastructure.credentials import (
@@ -38,7 +39,7 @@ class DownloadForm(forms.Form):
         initial=DAYS,
         help_text="After that no new name enrols with it. Clients that have enrolled stay as they are.",
     )
-    note = forms.CharField(
+    note = PlainNameField(
         label="Who gets the file",
         required=False,
         max_length=NOTE_LENGTH,
