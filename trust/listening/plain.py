@@ -9,16 +9,16 @@ is a gunicorn of its own, which this process starts and stops; it holds no port 
 
 import logging
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from types import FrameType
 
 import django
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
+
+from console.supervisor.signals import Signals
 
 logger = logging.getLogger(__name__)
 
@@ -76,28 +76,28 @@ class Watcher:
         self._listening = None
 
 
-class _StopError(Exception):
-    """A signal asked for the end."""
-
-
 def main() -> int:
     """Watch until a signal asks for the end, or whoever started this process is gone."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "console.listener_settings"
     os.environ |= {"KEYSTEAD_LISTENER_TLS": "0", "KEYSTEAD_LISTENER_URLS": "console.plain_listener_urls"}
     django.setup()
-    watcher = Watcher(is_allowed, lambda: subprocess.Popen(ARGV, stdin=subprocess.DEVNULL))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
-    parent = os.getppid()
-    try:
-        while os.getppid() == parent:
-            watcher.look()
-            time.sleep(LOOK_EVERY_S)
-    except _StopError:
-        pass
-    finally:
-        watcher.stop()
+    watch(Watcher(is_allowed, lambda: subprocess.Popen(ARGV, stdin=subprocess.DEVNULL)))
     return 0
+
+
+def watch(watcher: Watcher) -> None:
+    """Look every few seconds, until the end.
+
+    A signal is heard between two looks: one that came in the middle of a start would leave behind what was started.
+    """
+    parent = os.getppid()
+    with Signals() as signals:
+        try:
+            while os.getppid() == parent and not signals.stop_requested:
+                watcher.look()
+                signals.pause(LOOK_EVERY_S)
+        finally:
+            watcher.stop()
 
 
 def is_allowed() -> bool:
@@ -106,10 +106,6 @@ def is_allowed() -> bool:
 
     close_old_connections()
     return flags.read().plain_allowed
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise _StopError
 
 
 if __name__ == "__main__":

@@ -2,19 +2,21 @@
 
 import http.client
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.db import OperationalError
 
 from console.servers.models import Server
+from console.supervisor.signals import STOP
 from tests.fixtures.flags import set_flag
 from tests.fixtures.listener import Listener
 from tests.fixtures.processes import wait_for
 from trust.listening.flags import Flags
-from trust.listening.plain import Watcher
+from trust.listening.plain import Watcher, watch
 
 
 @pytest.mark.parametrize(
@@ -92,3 +94,26 @@ def test_the_watcher_starts_again_what_ended_and_changes_nothing_while_it_cannot
         assert started[1].poll() is not None
     finally:
         watcher.stop()
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Give back what this process does at signals."""
+    found = {number: signal.getsignal(number) for number in (*STOP, signal.SIGCHLD)}
+    yield
+    for number, handler in found.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.one_database
+def test_a_signal_in_the_middle_of_a_start_leaves_nothing_behind() -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> "subprocess.Popen[bytes]":
+        started.append(subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE))
+        signal.raise_signal(signal.SIGTERM)
+        return started[-1]
+
+    watch(Watcher(lambda: True, start))
+    assert [process.returncode for process in started] == [-signal.SIGTERM]
