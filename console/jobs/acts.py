@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from console.jobs.card import kind_of
+from console.jobs import kinds
 from console.jobs.kinds import JobKind
 from console.jobs.models import FINISHED, Job, State
 
@@ -22,7 +22,7 @@ class Act:
 
 def acts(job: Job) -> list[Act]:
     """Return the acts that make sense for a job in its state."""
-    kind = kind_of(job)
+    kind = kinds.find(job.kind_name)
     if kind is None:
         return []
     if job.state in FINISHED:

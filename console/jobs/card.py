@@ -75,7 +75,7 @@ def card(job: Job, now: datetime, watch: Watch | None = None) -> Card:
     since = watch.since or int(now.timestamp())
     seconds = htmx.poll_seconds(watch.polls, now.timestamp() - since) if watched(job, now) else 0
     return Card(
-        title=title(job),
+        title=job.label,
         look=look,
         icon=icon,
         state=State(job.state).label,
@@ -89,22 +89,6 @@ def card(job: Job, now: datetime, watch: Watch | None = None) -> Card:
     )
 
 
-def title(job: Job) -> str:
-    """Return the label of the job's kind; a kind that this version does not have keeps its name."""
-    try:
-        return job.kind.label
-    except KeyError:
-        return job.kind_name
-
-
-def kind_of(job: Job) -> kinds.JobKind | None:
-    """Return the kind, or None for one that this version does not have."""
-    try:
-        return job.kind
-    except KeyError:
-        return None
-
-
 def watched(job: Job, now: datetime) -> bool:
     """Tell whether the page should ask again by itself."""
     if job.state == State.SCHEDULED:
@@ -114,6 +98,8 @@ def watched(job: Job, now: datetime) -> bool:
 
 def notice(job: Job, now: datetime) -> str:
     """Return a sentence about work that does not go on, empty when all is well."""
+    if job.is_open and not kinds.find(job.kind_name):
+        return "This version of the console does not know this kind of work. The job waits for one that does."
     if job.state == State.QUEUED and now - job.due_at > NOT_TAKEN:
         waited = durations.length((now - job.due_at).total_seconds())
         return f"No worker has taken this job for {waited}. It starts by itself as soon as one is free."
@@ -127,7 +113,7 @@ def notice(job: Job, now: datetime) -> str:
 
 
 def _attempt(job: Job) -> str:
-    kind = kind_of(job)
+    kind = kinds.find(job.kind_name)
     if job.every_s or kind is None or (job.attempts < 2 and not (job.attempts and job.state == State.SCHEDULED)):
         return ""
     if job.state == State.SCHEDULED:
@@ -142,7 +128,7 @@ def _numbered(attempt: int, most: int) -> str:
 
 def _spoken(job: Job, percent: int, said: int) -> tuple[int, str]:
     """Return the new mark and the words: at the start, at 25, 50 and 75 %, and at the end."""
-    name = title(job)
+    name = job.label
     if job.state not in OPEN:
         return 100, " ".join(filter(None, (f"{name}: {State(job.state).label.lower()}.", job.message)))
     if job.state != State.RUNNING:

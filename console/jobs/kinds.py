@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from console.jobs.errors import UnknownKindError
+
 if TYPE_CHECKING:
     from console.jobs.models import Job
     from console.lib.actor import Actor
@@ -77,9 +79,17 @@ def register_periodic(kind: JobKind, every_s: int) -> JobKind:
     return register(kind)
 
 
+def find(name: str) -> JobKind | None:
+    """Return the kind of that name, or None for one that this version does not have."""
+    return _kinds.get(name)
+
+
 def get(name: str) -> JobKind:
-    """Return the kind of that name; raises KeyError for one that this version does not have."""
-    return _kinds[name]
+    """Return the kind of that name; raises UnknownKindError."""
+    found = find(name)
+    if found is None:
+        raise UnknownKindError(name)
+    return found
 
 
 def every() -> tuple[JobKind, ...]:

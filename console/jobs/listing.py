@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from console.jobs import kinds
-from console.jobs.card import LOOKS, notice, title
+from console.jobs.card import LOOKS, notice
 from console.jobs.models import FINISHED, Job, State
 from console.lib import durations
 
@@ -99,7 +99,7 @@ def row(job: Job, now: datetime) -> Row:
         took = durations.length((job.finished_at - job.started_at).total_seconds())
     running = job.state == State.RUNNING and job.total > 0
     percent = min(100, job.done * 100 // job.total) if running else None
-    return Row(job, title(job), look, icon, State(job.state).label, percent, notice(job, now), label, moment, took)
+    return Row(job, job.label, look, icon, State(job.state).label, percent, notice(job, now), label, moment, took)
 
 
 def _moment(job: Job) -> tuple[str, datetime]:
@@ -148,7 +148,7 @@ def _kept(job: Job, now: datetime) -> Housekeeping:
         took = durations.length((job.finished_at - job.started_at).total_seconds())
     late = not running and now - job.due_at > timedelta(seconds=60)
     every = durations.length(job.every_s)
-    return Housekeeping(job, title(job), every, look, state, job.finished_at, took, late)
+    return Housekeeping(job, job.label, every, look, state, job.finished_at, took, late)
 
 
 def failing_housekeeping() -> int:

@@ -82,8 +82,14 @@ class Job(models.Model):
 
     @property
     def kind(self) -> kinds.JobKind:
-        """The declaration of this kind of work."""
+        """The declaration of this kind of work; raises UnknownKindError."""
         return kinds.get(self.kind_name)
+
+    @property
+    def label(self) -> str:
+        """What the work is called; a kind that this version does not have keeps its name."""
+        kind = kinds.find(self.kind_name)
+        return kind.label if kind else self.kind_name
 
     @property
     def subject(self) -> Subject:
@@ -93,7 +99,7 @@ class Job(models.Model):
     @property
     def as_subject(self) -> Subject:
         """The job itself as the subject of an entry."""
-        return Subject("job", str(self.id), f"{self.kind.label}: {self.subject_label}"[:255])
+        return Subject("job", str(self.id), f"{self.label}: {self.subject_label}"[:255])
 
     @property
     def asked_by(self) -> Actor:

@@ -187,6 +187,19 @@ def test_retry_where_the_kind_allows(admin_client: Client, planned: Job) -> None
     assert planned.state == State.QUEUED
 
 
+def test_a_job_of_another_version_is_shown_and_left_alone(admin_client: Client, planned: Job) -> None:
+    Job.objects.filter(pk=planned.pk).update(kind_name="gone.kind")
+    page = text(admin_client, f"/jobs/{planned.pk}/")
+    assert "does not know this kind of work" in page
+    assert f"/jobs/{planned.pk}/cancel/" not in page
+    for act in ("cancel", "run-now", "retry", "reschedule"):
+        answer = admin_client.post(f"/jobs/{planned.pk}/{act}/", {"due_at": "2099-05-06T07:08"})
+        assert answer.status_code == 422
+        assert "does not know the kind of work “gone.kind”" in answer.content.decode()
+    planned.refresh_from_db()
+    assert planned.state == State.SCHEDULED
+
+
 def test_the_reason_stands_beside_an_act_that_cannot_be_used(
     admin_client: Client, planned: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
