@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -14,7 +13,6 @@ from console import home as registry
 from console.accounts import sections
 from console.accounts.asking import actor_of, user_of
 from console.jobs import exportpages, queue
-from console.jobs.models import OPEN
 from console.lib.access import access
 from console.lib.capability import Capability
 from console.lib.passive import passive
@@ -75,9 +73,8 @@ def help_page(request: HttpRequest, slug: str) -> HttpResponse:
 def support_bundle(request: HttpRequest) -> HttpResponse:
     """Show the bundles that were made; POST makes one, unless one is being made."""
     if request.method == "POST":
-        with transaction.atomic():
-            if not support.BUNDLES.here().filter(state__in=OPEN).exists():
-                queue.enqueue(support.BUNDLE, subject=current().subject, actor=actor_of(request))
+        here = support.BUNDLES.here()
+        queue.enqueue_once(support.BUNDLE, among=here, subject=current().subject, actor=actor_of(request))
         return redirect("console:support")
     return render(request, "help/support.html", support.BUNDLES.shown(user_of(request)))
 

@@ -4,7 +4,6 @@ import json
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,11 +14,9 @@ from console.activity.forms import ActivityFilter
 from console.activity.jobs import EXPORT, VERIFY
 from console.activity.models import Entry, Head, SignedHead
 from console.jobs import exportpages, queue
-from console.jobs.kinds import JobKind
 from console.jobs.models import OPEN, Job
 from console.lib import htmx, keyset
 from console.lib.access import access
-from console.lib.actor import Actor
 from console.lib.capability import Capability
 from console.lib.errors import NotFoundError
 
@@ -71,10 +68,10 @@ def _details(shown: Entry) -> list[tuple[str, str]]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def verify(request: HttpRequest) -> HttpResponse:
     """Show what the last verification found; POST starts one, or leads to the one that runs."""
-    if request.method == "POST":
-        _start_once(VERIFY, actor=actor_of(request))
-        return redirect("activity:verify")
     jobs = Job.objects.filter(kind_name=VERIFY.name).select_related("server").order_by("-created_at")
+    if request.method == "POST":
+        queue.enqueue_once(VERIFY, among=jobs, subject=heads.LOG, actor=actor_of(request))
+        return redirect("activity:verify")
     running = jobs.filter(state__in=OPEN).first()
     last = jobs.exclude(result={}).exclude(state__in=OPEN).first()
     context: dict[str, Any] = {
@@ -99,9 +96,3 @@ def export(request: HttpRequest) -> HttpResponse:
 def download(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
     """Hand out the file of an export to whoever may read the log now; the log says who took it."""
     return exportpages.hand_out(request, EXPORT, job_id)
-
-
-def _start_once(kind: JobKind, *, actor: Actor) -> None:
-    with transaction.atomic():
-        if not Job.objects.filter(kind_name=kind.name, state__in=OPEN).exists():
-            queue.enqueue(kind, subject=heads.LOG, actor=actor)

@@ -97,12 +97,11 @@ class Export(Leaving):
     rows: str
     made: str
 
-    @transaction.atomic
     def request(self, wanted: Filter, *, actor: Actor) -> Job:
         """Queue the export, or return the same one of this user that is under way: a second click."""
         params = wanted.as_params()
-        same = self.here().filter(actor_id=actor.id, state__in=OPEN, params=params).first()
-        return same or queue.enqueue(self.kind, subject=self.subject, actor=actor, params=params)
+        same = self.here().filter(actor_id=actor.id, params=params)
+        return queue.enqueue_once(self.kind, among=same, subject=self.subject, actor=actor, params=params)
 
     def write(self, run: Run, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         """Write the file of a job and the entry about it; return what to say of it. For the worker."""

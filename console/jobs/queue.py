@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from console.activity import log
 from console.jobs.actions import Action
 from console.jobs.kinds import JobKind
-from console.jobs.models import FINISHED, WAITING, Job, State
+from console.jobs.models import FINISHED, OPEN, WAITING, Job, State
 from console.jobs.sending import send_after_commit
 from console.lib import clock
 from console.lib.actor import Actor
@@ -52,6 +53,21 @@ def enqueue(
     if due_at is None:
         send_after_commit(job)
     return job
+
+
+@transaction.atomic
+def enqueue_once(
+    kind: JobKind,
+    *,
+    among: QuerySet[Job],
+    subject: Subject,
+    actor: Actor,
+    params: Mapping[str, Any] | None = None,
+) -> Job:
+    """Return the open one `among` jobs, else queue a new one on this server; of two that ask at once, one makes it."""
+    # One row of the deployment stands for the turn. What else refers to a server does not wait for it.
+    Server.objects.select_for_update(no_key=True).order_by("pk").first()
+    return among.filter(state__in=OPEN).first() or enqueue(kind, subject=subject, actor=actor, params=params)
 
 
 @transaction.atomic
