@@ -51,7 +51,7 @@ LIMITS = {f"{name}, many ÷ few": 1.5 for name in PAGES if name != LOOKED_UP}
 CLIENTS = """
 INSERT INTO trust_client (
     id, server_id, name, authenticated, protocol, version, using_tls, tls_mode, registered_with, address, counter,
-    created_at, last_seen, last_full_at, root_id, holding_id, certificate_until, own_sequence, reenrol_key, state,
+    created_at, last_seen, back_at, root_id, holding_id, certificate_until, own_sequence, reenrol_key, state,
     revoked_at, revocation_reason
 )
 WITH RECURSIVE numbers(n) AS (SELECT %(first)s UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < %(end)s),

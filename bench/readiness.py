@@ -65,7 +65,7 @@ def _fill(server: UUID, roots: list[UUID], sets: list[int], now: datetime) -> No
     with stage.without_indexes(Client), connection.cursor() as cursor:
         columns = (
             "id, server_id, name, authenticated, state, protocol, version, using_tls, tls_mode, registered_with, "
-            "address, counter, created_at, last_seen, last_full_at, root_id, certificate_until, holding_id, "
+            "address, counter, created_at, last_seen, back_at, root_id, certificate_until, holding_id, "
             "own_sequence, reenrol_key, revocation_reason"
         )
         with cursor.copy(f"COPY trust_client ({columns}) FROM STDIN") as copy:

@@ -2,17 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 
 from keys import roots
 from keys.models.root import Root, RootState
-from trust.clients.status import Mark
+from trust.clients import status
+from trust.clients.status import Hearing, Mark
 from trust.models.clients import Client, Protocol
 from trust.models.documents import EVERYONE, DocumentKind, SignedDocument
-
-TOLD_WITHIN = timedelta(minutes=3)
-"""A client that registers takes the trust list with the answer, and says what it holds the next time: twice 90 s."""
 
 
 class Standing(StrEnum):
@@ -29,6 +26,13 @@ MARKS = {
     Standing.ACTIVE: Mark("ok", "check", "Active"),
     Standing.REVOKED: Mark("bad", "ban", "Revoked"),
     Standing.UNKNOWN: Mark("warn", "help-circle", "Unknown to this console"),
+}
+
+
+LACKING = {
+    Hearing.NOT_YET: ("warn", "hourglass", "It has not heard of {} yet"),
+    Hearing.UNDER_WAY: ("info", "hourglass", "It is hearing of {} now, and says next time whether it holds it"),
+    Hearing.DONE: ("bad", "alert-circle", "It does not hold {}"),
 }
 
 
@@ -50,14 +54,14 @@ class HeldRoot:
 class Held:
     """`wanted` is the key that a client of this protocol should hold: the newest root, or legacy-root for Client 7.2.
 
-    `told` is False for a client that has not said yet what it holds; `heard` for one that has had no time since the
-    key was published to take it and to say so.
+    `told` is False for a client that has not said yet what it holds; `hearing`: whether it had the time, since that key
+    was published, to take it and to say so.
     """
 
     roots: tuple[HeldRoot, ...]
     wanted: Root | None
     told: bool
-    heard: bool = True
+    hearing: Hearing = Hearing.DONE
 
     @property
     def holds_wanted(self) -> bool:
@@ -70,10 +74,9 @@ class Held:
         if not self.told:
             return Mark("mute", "circle-dashed", "It has not said yet which root keys it holds")
         name = self.wanted.short_name if self.wanted else "the newest root"
-        if not self.holds_wanted and not self.heard:
-            return Mark("warn", "hourglass", f"It has not heard of {name} yet")
         if not self.holds_wanted:
-            return Mark("bad", "alert-circle", f"It does not hold {name}")
+            kind, icon, text = LACKING[self.hearing]
+            return Mark(kind, icon, text.format(name))
         if any(one.standing in {Standing.REVOKED, Standing.UNKNOWN} for one in self.roots):
             return Mark("warn", "alert-triangle", f"It holds {name}, and keys that it should not")
         return Mark("ok", "circle-check", f"It holds {name}")
@@ -86,27 +89,32 @@ def of(client: Client) -> Held:
         wanted = Root.objects.active(client.server).filter(number=None).first()
     fingerprints = client.holding.fingerprints if client.holding else []
     ours = {str(root.fingerprint): root for root in Root.objects.filter(fingerprint__in=fingerprints)}
-    heard = wanted is None or client.protocol == Protocol.P314 or _heard(client, wanted)
-    return judged(fingerprints, ours, wanted, told=client.holding is not None, heard=heard)
+    hearing = _hearing(client, wanted) if wanted and client.protocol == Protocol.P315 else Hearing.DONE
+    return judged(fingerprints, ours, wanted, told=client.holding is not None, hearing=hearing)
 
 
-def _heard(client: Client, wanted: Root) -> bool:
-    """Whether the client registered often enough since a trust list names the key."""
+def _hearing(client: Client, wanted: Root) -> Hearing:
+    """Return how far the first trust list that names the key has come."""
     lists = SignedDocument.objects.filter(
         server=client.server, kind=DocumentKind.TRUST_LIST, audience=EVERYONE, created_at__gte=wanted.activated_at
     )
     published = lists.order_by("sequence").values_list("created_at", flat=True).first()
-    return published is not None and client.last_seen >= published + TOLD_WITHIN
+    return status.hearing(published, client.back_at, client.last_seen)
 
 
 def judged(
-    fingerprints: Iterable[str], ours: Mapping[str, Root], wanted: Root | None, *, told: bool, heard: bool = True
+    fingerprints: Iterable[str],
+    ours: Mapping[str, Root],
+    wanted: Root | None,
+    *,
+    told: bool,
+    hearing: Hearing = Hearing.DONE,
 ) -> Held:
     """Return every fingerprint with what it is to us."""
     lines = [HeldRoot(one, _standing(ours.get(one), wanted), ours.get(one)) for one in fingerprints]
     order = list(Standing)
     lines.sort(key=lambda line: (order.index(line.standing), line.root.name if line.root else line.fingerprint))
-    return Held(tuple(lines), wanted, told, heard)
+    return Held(tuple(lines), wanted, told, hearing)
 
 
 def _standing(root: Root | None, wanted: Root | None) -> Standing:

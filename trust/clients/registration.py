@@ -21,6 +21,7 @@ from trust.clients.registration_errors import CLIENT_REVOKED, ReplayedError
 from trust.clients.registration_rules import refusal
 from trust.clients.registration_standing import standing
 from trust.clients.sightings import SIGHTINGS
+from trust.clients.status import CONNECTED
 from trust.clients.told import NO_ROOTS, SHOWN, Told, digest, stored
 from trust.listening.peer import Peer
 from trust.models.certificates import Certificate
@@ -118,7 +119,7 @@ def _first(name: str, asked: Registration, told: Told, now: datetime) -> Client:
                 created_at=now,
                 counter=min(asked.counter, HIGHEST_COUNTER),
                 last_seen=now,
-                last_full_at=now,
+                back_at=now,
                 holding=holding,
                 **told.columns(),
             )
@@ -143,8 +144,8 @@ def _write(client: Client, asked: Registration, told: Told, now: datetime, *, ne
     """Store what is new, unless a registration with a higher counter was stored meanwhile, wherever that was."""
     holding = stored(asked.roots) if news else client.holding
     values = told.columns() | {"holding": holding, "last_seen": now, "counter": min(asked.counter, HIGHEST_COUNTER)}
-    if asked.full:
-        values["last_full_at"] = now
+    if now - client.last_seen > CONNECTED:
+        values["back_at"] = now
     if not Client.objects.filter(pk=client.pk, counter__lt=asked.counter).update(**values):
         raise ReplayedError(Client.objects.values_list("counter", flat=True).get(pk=client.pk))
     if _is_shown(client, told):

@@ -24,6 +24,7 @@ from django.db.backends.utils import CursorWrapper
 
 from trust.clients import hotsql
 from trust.clients.registration_errors import ReplayedError
+from trust.clients.status import CONNECTED
 from trust.models.clients import NEVER, Client
 from trust.wire.messages import HIGHEST_COUNTER
 
@@ -65,21 +66,32 @@ def _write_at_once(cursor: CursorWrapper, sightings: list[Sighting]) -> None:
     # could lead to is a deadlock, and then `flush` writes them a second later.
     cursor.execute(
         f"""
-        UPDATE {TABLE} AS client SET last_seen = seen.at, counter = seen.counter
+        UPDATE {TABLE} AS client SET last_seen = seen.at, counter = seen.counter,
+            back_at = CASE WHEN seen.at - client.last_seen > make_interval(secs => %s)
+                THEN seen.at ELSE client.back_at END
         FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[]) AS seen(id, at, counter)
         WHERE client.id = seen.id AND client.counter <= seen.counter
         """,  # noqa: S608 - our name
-        [[one.client for one in sightings], [one.at for one in sightings], [one.counter for one in sightings]],
+        [
+            CONNECTED.total_seconds(),
+            [one.client for one in sightings],
+            [one.at for one in sightings],
+            [one.counter for one in sightings],
+        ],
     )
 
 
 def _write_each(cursor: CursorWrapper, sightings: list[Sighting]) -> None:
     # Django has no UPDATE with a value of its own for each row that would also compare with the stored one.
-    time_of = Client._meta.get_field("last_seen").get_db_prep_save
-    id_of = Client._meta.pk.get_db_prep_save
     cursor.executemany(
-        f"UPDATE {TABLE} SET last_seen = %s, counter = %s WHERE id = %s AND counter <= %s",  # noqa: S608 - our name
-        [(time_of(one.at, connection), one.counter, id_of(one.client, connection), one.counter) for one in sightings],
+        f"""
+        UPDATE {TABLE} SET last_seen = %s, counter = %s, back_at = CASE WHEN last_seen < %s THEN %s ELSE back_at END
+        WHERE id = %s AND counter <= %s
+        """,  # noqa: S608 - our name
+        [
+            [*map(hotsql.value, (one.at, one.counter, one.at - CONNECTED, one.at, one.client, one.counter))]
+            for one in sightings
+        ],
     )
 
 

@@ -20,6 +20,14 @@ class Contact(StrEnum):
     REFUSED = "refused"
 
 
+class Hearing(StrEnum):
+    """How far the word of a new key has come to a client."""
+
+    NOT_YET = "not-yet"
+    UNDER_WAY = "under-way"
+    DONE = "done"
+
+
 class Issue(StrEnum):
     """What an administrator must know of a client besides, the gravest first."""
 
@@ -109,6 +117,18 @@ PEERS_TLS = Mark("ok", "lock", "TLS")
 PEERS_PLAIN = Mark("warn", "lock-open", "Unencrypted", "TLSMode is 0.")
 PEERS_LEGACY = Mark("warn", "lock-open", "Unencrypted", "Only Client 7.4 or later uses TLS between clients.")
 FIRST_WITH_PEER_TLS = 315
+
+
+def hearing(published: datetime | None, back_at: datetime, last_seen: datetime) -> Hearing:
+    """Return whether a client, which has been there since `back_at`, has heard of what was published (None: nothing).
+
+    It takes the trust list with the answer to a registration, and says what it holds with the next one. While it is
+    there no two are further apart than CONNECTED: the last one is not the first that brought the list, if it came so
+    long after that one, or after the list.
+    """
+    if published is None or last_seen < published:
+        return Hearing.NOT_YET
+    return Hearing.DONE if last_seen - max(published, back_at) > CONNECTED else Hearing.UNDER_WAY
 
 
 def between_clients(protocol: int, tls_mode: int) -> Mark:

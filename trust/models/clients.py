@@ -60,7 +60,8 @@ class Client(models.Model):
     `authenticated`: it proved a key that this console certified. Whatever registers without that (Client 7.2, or a
     registration without TLS) has a row of its own, so that it never changes the row of one that proves who it is.
     `counter` is the highest counter of its registrations; a lower one is a replay. `last_seen` is written at most every
-    five minutes. `root` is the root above its current certificate, `certificate_until` that certificate's end.
+    five minutes; `back_at` is the first registration after a silence of more than `trust.clients.status.CONNECTED`.
+    `root` is the root above its current certificate, `certificate_until` that certificate's end.
     `own_sequence` is the highest sequence of a document signed for this client alone. `reenrol_until`: until then, and
     once, it may enrol without proof of its last key, with the key of fingerprint `reenrol_key`; when that is empty,
     with whichever comes first. `credential` is what it first enrolled with.
@@ -83,7 +84,7 @@ class Client(models.Model):
     counter = models.BigIntegerField(default=0)
     created_at = models.DateTimeField()
     last_seen = models.DateTimeField(default=NEVER)
-    last_full_at = models.DateTimeField(default=NEVER)
+    back_at = models.DateTimeField(default=NEVER)
     root = models.ForeignKey(Root, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     certificate_until = models.DateTimeField(default=NEVER)
     holding = models.ForeignKey(RootSet, on_delete=models.PROTECT, null=True, blank=True, related_name="+")

@@ -39,7 +39,7 @@ def test_the_first_registration_is_stored_before_its_answer(enrolled: Client, ma
     assert row.holding
     assert row.holding.fingerprints == [root.fingerprint]
     assert row.root == root
-    assert row.last_full_at == row.last_seen > NEVER
+    assert row.back_at == row.last_seen > NEVER
     assert RegistrationChange.objects.get(client=row).holding == row.holding
 
 
@@ -61,7 +61,7 @@ def test_a_registration_that_tells_nothing_new_reads_one_row_and_writes_nothing(
 def test_last_seen_is_written_after_five_minutes(
     enrolled: Client, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    began = clock.now()
+    at(monkeypatch, began := clock.now())
     seen = Sightings()
     monkeypatch.setattr(registration, "SIGHTINGS", seen)
     machine.register()
@@ -73,7 +73,14 @@ def test_last_seen_is_written_after_five_minutes(
     machine.register()
     assert seen.flush() == 1
     enrolled.refresh_from_db()
-    assert (enrolled.last_seen, enrolled.counter) == (later, 3)
+    assert (enrolled.last_seen, enrolled.counter, enrolled.back_at) == (later, 3, began)
+    # After a silence it is back, whether the registration tells something new or not.
+    for hours, told in ((1, {}), (2, {"version": "7.7"})):
+        at(monkeypatch, back := began + timedelta(hours=hours))
+        machine.register(**told)
+        seen.flush()
+        enrolled.refresh_from_db()
+        assert (enrolled.last_seen, enrolled.back_at) == (back, back)
 
 
 def test_a_batch_leaves_alone_what_says_something_later(server: Server) -> None:

@@ -19,6 +19,7 @@ from tests.trust import rows
 from tests.trust.clients.status.conftest import MakeClients
 from trust.clients import held, places
 from trust.clients.held import Standing
+from trust.clients.status import CONNECTED
 from trust.models.clients import Client, PendingEnrolment, RegistrationChange, RootSet
 from trust.models.credentials import Credential
 
@@ -62,8 +63,15 @@ def test_it_shows_which_root_keys_the_client_holds(
     Client.objects.update(holding=rows.holding(old))
     assert "It has not heard of Root 1 yet" in part(page(auditor_client, client), "held-h")  # nothing names it yet
     published = rows.trust_list(client.server).created_at
-    for seen, words in ((timedelta(), "has not heard of"), (held.TOLD_WITHIN, "does not hold")):
-        Client.objects.update(last_seen=published + seen)
+    long, second = timedelta(days=3), timedelta(seconds=1)
+    for back, seen, words in (
+        (-long, -second, "has not heard of"),
+        (-long, CONNECTED, "is hearing of"),
+        (-long, CONNECTED + second, "does not hold"),
+        (long, long, "is hearing of"),  # away for days: it hears with the first registration, and holds it at the next
+        (long, long + CONNECTED + second, "does not hold"),
+    ):
+        Client.objects.update(back_at=published + back, last_seen=published + seen)
         assert f"It {words} Root 1" in part(page(auditor_client, client), "held-h")
     assert "It needs a new init file." in page(auditor_client, client)  # nothing leads on: no cross-certificate
     rows.cross(old, new)

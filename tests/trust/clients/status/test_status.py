@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from trust.clients import picture, shares, status
 from trust.clients.counting import Numbers
 from trust.clients.picture import BOTTOM, LEFT, RIGHT, TOP, Change, Day
-from trust.clients.status import CONNECTED, LONGEST_RESET, Contact, Facts, Issue
+from trust.clients.sightings import WRITE_EVERY
+from trust.clients.status import CONNECTED, LONGEST_RESET, Contact, Facts, Hearing, Issue
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 times = st.none() | st.integers(-(10**7), 10**7).map(lambda seconds: NOW + timedelta(seconds=seconds))
@@ -75,6 +76,23 @@ def test_contact_changes_when_it_should() -> None:
     assert contact(CONNECTED + second) is Contact.OVERDUE
     assert contact(LONGEST_RESET) is Contact.OVERDUE
     assert contact(LONGEST_RESET + second) is Contact.SILENT
+
+
+@given(st.lists(st.integers(1, 1000), min_size=1, max_size=12), st.integers(-500, 9000))
+def test_a_client_lacks_a_key_only_when_it_had_its_say(pauses: list[int], published_s: int) -> None:
+    """It registers after each pause; `last_seen` is written every five minutes, or later with what is new."""
+    published, said = NOW + timedelta(seconds=published_s), 0
+    at = last_seen = back_at = NOW
+    for pause_s in pauses:
+        at += timedelta(seconds=pause_s)
+        if at - last_seen >= WRITE_EVERY:
+            back_at = at if at - last_seen > CONNECTED else back_at
+            last_seen = at
+        said += at >= published
+        found = status.hearing(published, back_at, last_seen)
+        assert found is not Hearing.DONE or said >= 2
+        assert (found is Hearing.NOT_YET) == (last_seen < published)
+    assert status.hearing(None, back_at, last_seen) is Hearing.NOT_YET
 
 
 def test_only_client_7_4_or_later_has_tls_between_clients() -> None:  # TLS-06
