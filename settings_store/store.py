@@ -38,13 +38,17 @@ def add(
     if not keep_unknown_name and (suggestion := near_miss(name)):
         raise NearMissError(name, suggestion)
     chosen_scope, kind = parsing.place(ENTRIES.get(name), scope, value_type)
+    there = ConflictError(
+        f"{name} exists already as a {chosen_scope} setting. Nothing was stored.",
+        next_step="Click its name in the grid to change its value.",
+    )
     with transaction.atomic():
         if is_pre_set(name, chosen_scope) or rows().filter(name=name, scope=chosen_scope).exists():
-            raise ConflictError(
-                f"{name} exists already as a {chosen_scope} setting. Nothing was stored.",
-                next_step="Click its name in the grid to change its value.",
-            )
-        row = _insert(name, typed, chosen_scope, kind, actor)
+            raise there
+        try:
+            row = _insert(name, typed, chosen_scope, kind, actor)
+        except ChangedMeanwhileError as error:
+            raise there from error
         _refuse_blocking([name])
     return row
 
@@ -168,7 +172,8 @@ def _insert(
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError as error:
-        raise ConflictError(f"{name} was added by somebody else just now. Nothing was stored.") from error
+        # In the same instant: neither had seen a row.
+        raise _changed(find(name, scope), name) from error
     _start_job(row, actor)
     if before is None:
         log.append(Action.ADDED, row.subject, actor=actor, details=_details(row) | {"value": row.shown})
@@ -232,10 +237,13 @@ def _pre_set(name: str, scope: str) -> Entry:
 
 
 def _check_seen(row: Setting | None, name: str, seen: str) -> None:
-    token = row.token if row else DEFAULT_TOKEN
-    if seen != token:
-        shown = row.shown if row else (ENTRIES[name].default_text if name in ENTRIES else "")
-        raise ChangedMeanwhileError(name, shown, row.changed_by if row else "")
+    if seen != (row.token if row else DEFAULT_TOKEN):
+        raise _changed(row, name)
+
+
+def _changed(row: Setting | None, name: str) -> ChangedMeanwhileError:
+    shown = row.shown if row else (ENTRIES[name].default_text if name in ENTRIES else "")
+    return ChangedMeanwhileError(name, shown, row.changed_by if row else "")
 
 
 def _keep_former(row: Setting) -> None:

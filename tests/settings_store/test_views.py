@@ -13,6 +13,7 @@ from console.lib.actor import Actor
 from console.servers.models import Server
 from settings_store import store, values
 from settings_store.models import Setting
+from tests.fixtures import turns
 
 pytestmark = pytest.mark.usefixtures("server")
 LIST = reverse("settings_store:list")
@@ -199,6 +200,20 @@ def test_two_administrators_see_each_others_value(admin_client: Client, bob: Act
     assert again is not None
     admin_client.post(url("Local:HSMModulePath", "save"), {"seen": again[1], "value": "/mine.so"})
     assert values.text("HSMModulePath") == "/mine.so"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_value_of_two_in_the_same_instant_keeps_what_the_other_typed(
+    admin_client: Client, bob: Actor
+) -> None:
+    save = url("Global:PKIClientTLSKeyRenewalWindowHours", "save")
+    with turns.first(lambda: admin_client.post(save, {"seen": "default", "value": "201"})) as answers:
+        store.change("PKIClientTLSKeyRenewalWindowHours", "200", scope="Global", seen="default", actor=bob)
+    page = text(answers[0])
+    assert answers[0].status_code == 409
+    assert "changed by bob" in page
+    assert 'value="201"' in page
+    assert f'value="{Setting.objects.get().token}"' in page
 
 
 def test_selected_settings_are_deleted_after_a_confirmation(admin_client: Client) -> None:  # SET-12, HSI-32

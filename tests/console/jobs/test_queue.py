@@ -1,11 +1,9 @@
 """Putting work into the queue and changing what waits there."""
 
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
 
 from console.activity.models import Entry
 from console.jobs import queue
@@ -16,7 +14,7 @@ from console.lib import clock
 from console.lib.errors import ConflictError, RefusedError
 from console.servers.models import Server
 from tests.console.jobs.conftest import ALICE, THING, Work
-from tests.fixtures.processes import wait_for
+from tests.fixtures import turns
 
 pytestmark = pytest.mark.django_db
 
@@ -99,32 +97,11 @@ def test_retry_where_the_kind_allows(make_kind: MakeKind, make_job: MakeJob) -> 
 @pytest.mark.django_db(transaction=True)
 def test_two_that_ask_in_the_same_instant_get_one_job(server: Server, make_kind: MakeKind) -> None:
     kind = make_kind()
-    got: list[Job] = []
 
-    def ask() -> None:
-        got.append(queue.enqueue_once(kind, among=Job.objects.filter(kind_name=kind.name), subject=THING, actor=ALICE))
+    def ask() -> Job:
+        return queue.enqueue_once(kind, among=Job.objects.filter(kind_name=kind.name), subject=THING, actor=ALICE)
 
-    def ask_elsewhere() -> None:
-        try:
-            ask()
-        finally:
-            connection.close()
-
-    other = threading.Thread(target=ask_elsewhere)
-    with transaction.atomic():
-        ask()
-        other.start()
-        wait_for(lambda: not other.is_alive() or _keeps_another_waiting(), what="the second who asks")
-    other.join()
-    assert len(got) == 2
-    assert Job.objects.get(kind_name=kind.name) in got
-    assert got[0] == got[1]
-
-
-def _keeps_another_waiting() -> bool:
-    """Tell whether another connection waits for this one; on SQLite it does, whenever it begins."""
-    if connection.vendor == "sqlite":
-        return True
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
-        return cursor.fetchone() is not None
+    with turns.first(ask) as second:
+        job = ask()
+    assert second == [job]
+    assert Job.objects.get(kind_name=kind.name) == job
