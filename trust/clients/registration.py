@@ -144,7 +144,7 @@ def _write(client: Client, asked: Registration, told: Told, now: datetime, *, ne
     """Store what is new, unless a registration with a higher counter was stored meanwhile, wherever that was."""
     holding = stored(asked.roots) if news else client.holding
     values = told.columns() | {"holding": holding, "last_seen": now, "counter": min(asked.counter, HIGHEST_COUNTER)}
-    if now - client.last_seen > CONNECTED:
+    if abs(now - client.last_seen) > CONNECTED:
         values["back_at"] = now
     if not Client.objects.filter(pk=client.pk, counter__lt=asked.counter).update(**values):
         raise ReplayedError(Client.objects.values_list("counter", flat=True).get(pk=client.pk))

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import Error as DatabaseError
@@ -67,7 +68,7 @@ def _write_at_once(cursor: CursorWrapper, sightings: list[Sighting]) -> None:
     cursor.execute(
         f"""
         UPDATE {TABLE} AS client SET last_seen = seen.at, counter = seen.counter,
-            back_at = CASE WHEN seen.at - client.last_seen > make_interval(secs => %s)
+            back_at = CASE WHEN abs(extract(epoch FROM seen.at - client.last_seen)) > %s
                 THEN seen.at ELSE client.back_at END
         FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[]) AS seen(id, at, counter)
         WHERE client.id = seen.id AND client.counter <= seen.counter
@@ -85,14 +86,16 @@ def _write_each(cursor: CursorWrapper, sightings: list[Sighting]) -> None:
     # Django has no UPDATE with a value of its own for each row that would also compare with the stored one.
     cursor.executemany(
         f"""
-        UPDATE {TABLE} SET last_seen = %s, counter = %s, back_at = CASE WHEN last_seen < %s THEN %s ELSE back_at END
+        UPDATE {TABLE} SET last_seen = %s, counter = %s,
+            back_at = CASE WHEN last_seen BETWEEN %s AND %s THEN back_at ELSE %s END
         WHERE id = %s AND counter <= %s
         """,  # noqa: S608 - our name
-        [
-            [*map(hotsql.value, (one.at, one.counter, one.at - CONNECTED, one.at, one.client, one.counter))]
-            for one in sightings
-        ],
+        [[*map(hotsql.value, _values(one))] for one in sightings],
     )
+
+
+def _values(one: Sighting) -> tuple[Any, ...]:
+    return one.at, one.counter, one.at - CONNECTED, one.at + CONNECTED, one.at, one.client, one.counter
 
 
 @dataclass
@@ -119,7 +122,8 @@ class Sightings:
         with self._lock:
             self._check(client, counter)
             self._known[client.pk] = sighting
-            if client.pk in self._due or now - client.last_seen >= WRITE_EVERY:
+            # A row from the future was written by a clock that was wrong: it must not keep the client "connected".
+            if client.pk in self._due or not timedelta() <= now - client.last_seen < WRITE_EVERY:
                 self._due[client.pk] = sighting
 
     def written(self, client: Client, counter: int, now: datetime) -> None:

@@ -75,7 +75,8 @@ def test_last_seen_is_written_after_five_minutes(
     enrolled.refresh_from_db()
     assert (enrolled.last_seen, enrolled.counter, enrolled.back_at) == (later, 3, began)
     # After a silence it is back, whether the registration tells something new or not.
-    for hours, told in ((1, {}), (2, {"version": "7.7"})):
+    # So it is when the clock was ahead, and has been set back.
+    for hours, told in ((1, {}), (3, {"version": "7.7"}), (2, {}), (1, {"version": "7.8"})):
         at(monkeypatch, back := began + timedelta(hours=hours))
         machine.register(**told)
         seen.flush()
