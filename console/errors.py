@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from console.lib import htmx
+from console.lib.camefrom import came_from
 from console.lib.errors import (
     ConflictError,
     ConsoleError,
@@ -28,7 +29,7 @@ STATUS = {
 
 TITLES = {
     HTTPStatus.NOT_FOUND: "Page not found",
-    HTTPStatus.CONFLICT: "Changed by somebody else",
+    HTTPStatus.CONFLICT: "Not possible now",
     HTTPStatus.FORBIDDEN: "Refused",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Not accepted",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not available now",
@@ -51,7 +52,13 @@ def refusal(request: HttpRequest, status: HTTPStatus, error: ConsoleError) -> Ht
     if htmx.wants_fragment(request):
         text = " ".join(filter(None, (error.message, error.next_step)))
         return htmx.toast(HttpResponse(status=status), "warn", text)
-    context = {"status": status.value, "title": TITLES.get(status, "Not accepted"), "error": error}
+    back = came_from(request)
+    context = {
+        "status": status.value,
+        "title": TITLES.get(status, "Not accepted"),
+        "error": error,
+        "back": "" if request.method == "GET" and back == request.get_full_path() else back,
+    }
     return render(request, "errors/error.html", context, status=status)
 
 

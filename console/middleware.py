@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from console.accounts.models import User
 from console.accounts.recent import is_recent
@@ -16,6 +15,7 @@ from console.activity import log
 from console.allauth_access import ALLAUTH_VIEWS
 from console.errors import refusal, status_of
 from console.lib import htmx
+from console.lib.camefrom import came_from
 from console.lib.capability import Capability
 from console.lib.errors import ConsoleError, RefusedError, RightMissingError
 from console.lib.search import NUL, UNKNOWN
@@ -114,11 +114,7 @@ def declaration(request: HttpRequest, view: Callable[..., Any]) -> tuple[Capabil
 def _here(request: HttpRequest) -> str:
     """Return the page to come back to: a form that was sent is entered again, never kept in the session."""
     if getattr(request, "htmx", False) or request.method != "GET":
-        came_from = request.headers.get("HX-Current-URL") or request.headers.get("Referer") or "/"
-        if url_has_allowed_host_and_scheme(came_from, {request.get_host()}):
-            parts = urlsplit(came_from)
-            return f"{parts.path}?{parts.query}" if parts.query else parts.path
-        return "/"
+        return came_from(request) or "/"
     return request.get_full_path()
 
 

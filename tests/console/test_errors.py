@@ -56,6 +56,16 @@ def test_an_address_that_leads_nowhere_keeps_the_menu(admin_client: Client, serv
     page = response.content.decode()
     assert "There is nothing at this address" in page
     assert "Current Server" in page
+    assert "Go back" not in page
+
+
+def test_a_refusal_leads_back_to_where_it_was_asked_for(admin_client: Client, server: Server) -> None:
+    def page(referer: str) -> str:
+        return admin_client.get("/nowhere/", headers={"Referer": referer}).content.decode()
+
+    assert '<a class="btn primary" href="/keys/?a=b">' in page("http://localhost/keys/?a=b")
+    assert "Go back" not in page("https://elsewhere.example/keys/?a=b")
+    assert "Go back" not in page("http://localhost/nowhere/")
 
 
 def test_nobody_learns_from_a_404_what_there_is(client: Client) -> None:
