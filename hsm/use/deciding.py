@@ -73,7 +73,7 @@ RULES: tuple[Rule, ...] = (
         "KEY_DEACTIVATED",
         lambda key, _operation: key.deactivated_at is not None,
         "“{key}” is deactivated: it does nothing, whatever is permitted.",
-        "Use another key. The key in the HSM was not changed when this one was deactivated.",
+        "Use another key, or have an HSM administrator of the group “{group}” activate this one.",
     ),
     Rule(
         "PRIVATE_REMOVED",
