@@ -1,11 +1,12 @@
 """Forms of the key pages."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django import forms
 
+from console.lib.moment import MomentField
 from console.lib.typedname import TypedNameForm
 from keys.models.root import RevocationReason
 
@@ -39,11 +40,8 @@ class RevokeForm(TypedNameForm):
         ],
         widget=forms.RadioSelect,
     )
-    due_at = forms.DateTimeField(
-        label="Date and time, UTC",
-        error_messages={"required": "Choose the date and the time, or choose Now."},
-        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    due_at = MomentField(
+        label="Date and time, UTC", error_messages={"required": "Choose the date and the time, or choose Now."}
     )
     reason = forms.ChoiceField(label="Reason", choices=[("", "Choose a reason"), *RevocationReason.choices])
     note = forms.CharField(
@@ -72,4 +70,4 @@ class RevokeForm(TypedNameForm):
         if self.cleaned_data["when"] == "now":
             return None
         chosen: datetime = self.cleaned_data["due_at"]
-        return chosen if chosen.tzinfo else chosen.replace(tzinfo=UTC)
+        return chosen

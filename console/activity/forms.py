@@ -8,18 +8,8 @@ from console.activity import queries
 from console.activity.labels import label, labels
 from console.activity.models import Outcome
 from console.activity.queries import Wanted
+from console.lib.moment import MomentField
 from console.servers.models import Server
-
-TIME = "%Y-%m-%dT%H:%M"
-
-
-def _moment(name: str) -> forms.DateTimeField:
-    return forms.DateTimeField(
-        label=name,
-        required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=TIME),
-        input_formats=[TIME, "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"],
-    )
 
 
 class ActivityFilter(forms.Form):
@@ -29,8 +19,8 @@ class ActivityFilter(forms.Form):
     action = forms.ChoiceField(required=False)
     subject = forms.CharField(required=False, max_length=255)
     outcome = forms.ChoiceField(required=False, choices=[("", "Any outcome"), *Outcome.choices])
-    since = _moment("From (UTC)")
-    until = _moment("To (UTC)")
+    since = MomentField(label="From (UTC)", required=False)
+    until = MomentField(label="To (UTC)", required=False)
     server = forms.ChoiceField(required=False)
     subject_kind = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
     subject_id = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)

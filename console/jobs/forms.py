@@ -1,6 +1,6 @@
 """Forms of the job pages."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from console.jobs import kinds
 from console.jobs.models import Job, State
+from console.lib.moment import MomentField
 
 
 class JobFilter(forms.Form):
@@ -50,14 +51,12 @@ class JobFilter(forms.Form):
 class RescheduleForm(forms.Form):
     """A new time, in UTC."""
 
-    due_at = forms.DateTimeField(
+    due_at = MomentField(
         label="New date and time (UTC)",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "60"}, format="%Y-%m-%dT%H:%M"),
-        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
         help_text="The job starts by itself within seconds after this time, also when nobody is signed in.",
     )
 
     def moment(self) -> datetime:
         """Return the time that was entered."""
         found: datetime = self.cleaned_data["due_at"]
-        return found.astimezone(UTC)
+        return found

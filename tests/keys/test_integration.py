@@ -150,12 +150,12 @@ def test_a_token_is_changed_without_a_word_about_the_old_name(
     [
         ("module", {"path": "libsofthsm2.so"}, "full path"),
         ("module", {"path": "x" * 2000}, "At most 1024 bytes"),
-        ("use", {"Root": "2", "MessageSigning": "0"}, "Select a valid choice"),
+        ("use", {"Root": "2", "MessageSigning": "0"}, "is not one of the choices"),
         ("pin", {"Root": "(protected)", "MessageSigning": ""}, "stands for a value"),
         ("pin", {"Root": "", "MessageSigning": "9" * 256}, "At most 255 bytes"),
         ("token", {"Root-choice": "other", "Root-name": "n" * 33}, "At most 32 bytes"),
         ("token", {"Root-choice": "other", "Root-id": "seven"}, "whole number"),
-        ("token", {"Root-choice": "7:forged"}, "Select a valid choice"),
+        ("token", {"Root-choice": "7:forged"}, "is not one of the choices"),
     ],
 )
 def test_bad_input_is_said_beside_its_field(admin_client: Client, slug: str, data: dict[str, str], said: str) -> None:

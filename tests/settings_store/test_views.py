@@ -89,7 +89,7 @@ def test_add_setting_by_hand(admin_client: Client) -> None:  # SET-01 to SET-05,
         (form("Some", "x" * 9000), "8192"),
         (form("Some", "y" * 5000), "4096"),
         (form("Some", "nul\x00byte"), "Null characters|control character"),
-        (form("Some", "1", scope="Both"), "Select a valid choice"),
+        (form("Some", "1", scope="Both"), "is not one of the choices"),
     ],
 )  # fmt: skip
 def test_bad_input_is_said_beside_the_field(admin_client: Client, data: dict[str, str], said: str) -> None:

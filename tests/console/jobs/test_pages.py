@@ -14,7 +14,7 @@ from console.activity.models import Entry
 from console.jobs import kinds, queue, sweeping
 from console.jobs.kinds import JobKind, OnLost
 from console.jobs.models import Job, State
-from console.lib import clock
+from console.lib import clock, moment
 from console.lib.actor import Actor, ActorKind
 from console.lib.subject import Subject
 from console.servers.models import Server
@@ -153,7 +153,7 @@ def test_the_dialog_is_a_fragment_and_leads_back(admin_client: Client, planned: 
 
 def test_the_date_can_be_moved_but_not_into_the_past(admin_client: Client, planned: Job) -> None:
     url = f"/jobs/{planned.pk}/reschedule/"
-    for bad, words in (("2020-01-01T10:00", "That time has passed"), ("soon", "Enter a valid date"), ("", "required")):
+    for bad, words in (("2020-01-01T10:00", "That time has passed"), ("soon", moment.SAID), ("", moment.SAID)):
         answer = admin_client.post(url, {"due_at": bad})
         page = answer.content.decode()
         assert answer.status_code == 422

@@ -119,9 +119,9 @@ def test_generate(
     ("wrong", "said"),
     [
         ({"name": ""}, "This field is required"),
-        ({"spec": "aes-512"}, "Select a valid choice"),
-        ({"spec": "rsa-1024", "key_type": "rsa"}, "Select a valid choice"),
-        ({"operations": ["derive"]}, "Select a valid choice"),
+        ({"spec": "aes-512"}, "is not one of the choices"),
+        ({"spec": "rsa-1024", "key_type": "rsa"}, "is not one of the choices"),
+        ({"operations": ["derive"]}, "is not one of the choices"),
         ({"operations": []}, "Choose at least one operation"),
         ({"group": ""}, "This field is required"),
     ],

@@ -56,7 +56,7 @@ def test_back_up_now(furnished: Root, admin_client: Client, run_jobs: Callable[.
     [
         ({"again": "something else entirely"}, "The two differ"),
         ({"typed": "short", "again": "short"}, "at least 12 characters"),
-        ({"label": "nonsense"}, "Select a valid choice"),
+        ({"label": "nonsense"}, "is not one of the choices"),
         ({"typed": ""}, "required"),
     ],
 )
