@@ -10,6 +10,7 @@ hold other roots, connects anew.
 import socket
 import ssl
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -95,7 +96,7 @@ class HttpTransport:
 
 def _connect(door: Door, until: float) -> socket.socket:
     try:
-        raw = socket.create_connection((door.host, door.port), timeout=left(until))
+        raw = _reach(door, until)
     except socket.gaierror as error:
         raise UnreachableError(f"The name {door.host} leads to no address; --connect says where it is.") from error
     except (OSError, ValueError, OverflowError) as error:  # what no name is, and what no port
@@ -112,6 +113,28 @@ def _connect(door: Door, until: float) -> socket.socket:
     except (OSError, ValueError) as error:
         raw.close()
         raise UnreachableError(f"The handshake broke off ({type(error).__name__}).", connected=True) from error
+
+
+def _reach(door: Door, until: float) -> socket.socket:
+    """Return a connection to the first address that answers; raises OSError, and ValueError for what is no name.
+
+    Each has its share of the time, and what follows has one, too: one that is silent keeps nobody from the next.
+    """
+    addresses = socket.getaddrinfo(door.host, door.port, type=socket.SOCK_STREAM)
+    while True:
+        share_s = left(until) / (len(addresses) + 1)
+        family, kind, protocol, _name, address = addresses.pop(0)
+        try:
+            with ExitStack() as on_failure:
+                raw = on_failure.enter_context(socket.socket(family, kind, protocol))
+                raw.settimeout(share_s)
+                raw.connect(address)
+                on_failure.pop_all()
+        except OSError:
+            if not addresses:
+                raise
+        else:
+            return raw
 
 
 def _valid_s(door: Door, raw: socket.socket) -> float:

@@ -241,6 +241,15 @@ def test_nobody_there() -> None:
             ask(Door(host, port, host, None))
 
 
+def test_an_address_that_is_silent_keeps_nobody_from_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, serving(polite) as port:
+        silent_port = full.getsockname()[1]
+        both = [socket.getaddrinfo("127.0.0.1", one, type=socket.SOCK_STREAM)[0] for one in (silent_port, port)]
+        with socket.create_connection(("127.0.0.1", silent_port)):  # it has no room for another one
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_options: list(both))
+            assert ask(door(port, None), deadline_s=3).body == b"ok"
+
+
 def test_an_answer_that_ends_the_connection_is_read_to_its_end(tmp_path: Path) -> None:
     """More of it than comes with the head: a server that is full, or stops, ends each answer so."""
     body = b"x" * 100_000
