@@ -108,7 +108,8 @@ def deactivate(request: HttpRequest, user_id: UUID) -> HttpResponse:
     user = find(user_id)
     act = Act(
         title=f"Deactivate {user.username}?",
-        lead="The user can no longer sign in. Roles stay, for the case of a return, and the log keeps the name.",
+        lead="The user can no longer sign in. Roles stay, for the case of a return, and the log keeps the name. What "
+        "the user asked for goes on, planned revocations too: cancel on Background Jobs what should not.",
         verb="Deactivate User",
         icon="user-off",
         done=f"{user.username} was deactivated.",
