@@ -96,16 +96,20 @@ def test_what_was_chosen_and_typed_stays_when_the_form_learns_more(page: Page) -
 
 def test_an_answer_that_was_overtaken_takes_nothing_back(page: Page) -> None:
     page.goto("/settings/add/")
-    asked: list[Route] = []
-    page.route(re.compile("value_type="), lambda route: asked.append(route))  # noqa: PLW0108 - Playwright marks it
-    with page.expect_request(re.compile("value_type=Text")):
-        page.get_by_label("Platform Setting Name").fill("SomethingElse")
-        page.get_by_label("Platform Setting Name").press("Tab")
-    with page.expect_request(re.compile("value_type=Protected")):
+    first: list[Route] = []
+
+    def choose_meanwhile(route: Route) -> None:
+        first.append(route)
         page.get_by_label("Value Type").select_option("Protected")
-    assert len(asked) == 2
-    for one in asked:
-        one.fulfill(response=one.fetch())
+
+    def answer_both(route: Route) -> None:
+        first[0].fulfill(response=first[0].fetch())
+        route.continue_()
+
+    page.route(re.compile("value_type=Text"), choose_meanwhile)
+    page.route(re.compile("value_type=Protected"), answer_both)
+    page.get_by_label("Platform Setting Name").fill("SomethingElse")
+    page.get_by_label("Platform Setting Name").press("Tab")
     expect(page.get_by_label("Value", exact=True)).to_have_attribute("type", "password")
     expect(page.get_by_label("Value Type")).to_have_value("Protected")
 
