@@ -1,8 +1,4 @@
-"""Connections that do not wait for ever: a request has to arrive whole in time, and an answer has to be taken.
-
-gunicorn's threads read with blocking sockets, so a client that sends a byte now and then would hold a thread as long
-as it likes. It calls `setblocking(True)` when it starts on a request: from then on the time runs.
-"""
+"""Connections that do not wait for ever: an answer has to be taken in time. For requests see `serving.arriving`."""
 
 import errno
 import select
@@ -13,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-REQUEST_S = 10.0
 ANSWER_S = 30.0
 
 
@@ -24,9 +19,9 @@ class _Patience:
     _held: bytearray | None = None
 
     def setblocking(self, flag: bool, /) -> None:
-        """Start on a request, or put the connection aside."""
+        """Have no other wait than one that ends: gunicorn asks for a connection that blocks."""
         if flag:
-            self.wait(REQUEST_S)
+            self.wait(ANSWER_S)
         else:
             self.settimeout(0.0)
 
@@ -55,24 +50,23 @@ class _Patience:
         """Give the other side what is left of its time."""
         left = self._until - time.monotonic()
         if left <= 0:
-            raise _too_slow()
+            raise too_slow()
         self.settimeout(left)
         try:
             yield
         except TimeoutError as error:
-            raise _too_slow() from error
+            raise too_slow() from error
 
 
 class PatientSocket(_Patience, socket.socket):
     """A connection in clear."""
 
     def do_handshake(self) -> None:
-        """There is none; gunicorn asks for one on every connection."""
+        """There is none."""
 
-    def recv(self, *arguments: Any) -> bytes:
-        """Read, in the time of the request."""
-        with self.in_time():
-            return super().recv(*arguments)
+    def pending(self) -> int:
+        """Return what was decrypted and not read: nothing is."""
+        return 0
 
     def sendall(self, *arguments: Any) -> None:
         """Write, in the time of an answer."""
@@ -85,17 +79,7 @@ class PatientSocket(_Patience, socket.socket):
 
 
 class PatientTlsSocket(_Patience, ssl.SSLSocket):
-    """A connection inside TLS. The handshake is part of the first request."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        """Shake hands, in the time of the request."""
-        with self.in_time():
-            super().do_handshake(block)
-
-    def recv(self, *arguments: Any) -> bytes:
-        """Read, in the time of the request."""
-        with self.in_time():
-            return super().recv(*arguments)
+    """A connection inside TLS."""
 
     def sendall(self, *arguments: Any) -> None:
         """Write, in the time of an answer; it is made of `send`."""
@@ -111,6 +95,9 @@ class PatientTlsSocket(_Patience, ssl.SSLSocket):
             return super().send(*arguments)
 
 
+Connection = PatientSocket | PatientTlsSocket
+
+
 def has_left(connection: socket.socket) -> bool:
     """Say whether the client closed its side: nobody waits for the answer."""
     poller = select.poll()
@@ -118,6 +105,6 @@ def has_left(connection: socket.socket) -> bool:
     return bool(poller.poll(0))
 
 
-def _too_slow() -> ConnectionResetError:
-    # gunicorn takes this one for a client that went away, which is what it should do with it.
+def too_slow() -> ConnectionResetError:
+    """Return an error that gunicorn takes for a client that went away, which is what it should do with it."""
     return ConnectionResetError(errno.ECONNRESET, "The client was too slow.")

@@ -46,14 +46,11 @@ class Doors:
         self._contexts = self._load()
 
     def wrap_socket(self, sock: socket.socket, **options: Any) -> socket.socket:
-        """Return the connection as the port wants it; the handshake comes with the first read."""
+        """Return the connection as the port wants it; its handshake is part of the first request."""
         port = sock.getsockname()[1]
         if port == self._ports.health_http:
-            patient: socket.socket = PatientSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
-        else:
-            patient = self._context(port).wrap_socket(sock, **options)
-        patient.setblocking(True)  # noqa: FBT003 - the time for the request runs from here
-        return patient
+            return PatientSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
+        return self._context(port).wrap_socket(sock, **options)
 
     def _context(self, port: int) -> ssl.SSLContext:
         with self._lock:

@@ -109,7 +109,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "timeout": 60,
             "limit_request_line": 1024,
             "limit_request_fields": 50,
-            "limit_request_field_size": 4096,
+            "limit_request_field_size": 1022,
             "forwarded_allow_ips": "",
             "control_socket_disable": True,
             "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108 - heartbeat files

@@ -22,9 +22,11 @@ class ListenerTlsSocket(PatientTlsSocket):
     """A connection whose failed handshake leaves a line in the PKI TLS log."""
 
     def do_handshake(self, block: bool = False) -> None:
-        """Shake hands, in the time of the request."""
+        """Shake hands, as far as the client has come."""
         try:
             super().do_handshake(block)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
         except OSError as error:
             handshakes.failed(self, error)
             # gunicorn takes this one for a client that went away. Of any other it makes an answer in clear.
@@ -40,16 +42,14 @@ class Doors:
         self._context: ssl.SSLContext | None = None
 
     def wrap_socket(self, sock: socket.socket, **options: Any) -> socket.socket:
-        """Return the connection with TLS; the handshake comes with the first read."""
+        """Return the connection with TLS; its handshake is part of the first request."""
         try:
             context = self._current()
         except UnavailableError as error:
             logger.warning("A connection is refused: %s", error.message)
             raise ConnectionResetError(errno.ECONNRESET, error.message) from error
         options["do_handshake_on_connect"] = False
-        patient = context.wrap_socket(sock, **options)
-        patient.setblocking(True)  # noqa: FBT003 - the time for the request runs from here
-        return patient
+        return context.wrap_socket(sock, **options)
 
     def _current(self) -> ssl.SSLContext:
         issuing, allow_tls13 = opening.issuing(), flags.kept.current().allow_tls13
@@ -68,6 +68,4 @@ class PlainDoors:
 
     def wrap_socket(self, sock: socket.socket, **_options: Any) -> socket.socket:
         """Return the connection in clear."""
-        patient = PatientSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
-        patient.setblocking(True)  # noqa: FBT003 - the time for the request runs from here
-        return patient
+        return PatientSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
+from serving.arriving import BODY_BYTES
 from trust.listening.worker import load
 
-MOST_BYTES = 64 * 1024
+MOST_BYTES = BODY_BYTES
 LONGEST_WAIT_S = 5.0
 RETRY_AFTER_S = 30
 
@@ -59,7 +60,7 @@ def unfit(environ: Environ) -> Refused | None:
 
 
 def read_body(environ: Environ) -> Refused | None:
-    """Read the whole body, so that nobody behind the gate waits for a client; return the refusal of part of one."""
+    """Read the whole body, which waits for nobody (`serving.arriving`); return the refusal of part of one."""
     length = int(environ.get("CONTENT_LENGTH") or "0")
     if not length:
         return None

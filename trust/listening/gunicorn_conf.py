@@ -21,7 +21,7 @@ worker_class = "trust.listening.worker.ListenerWorker"
 workers = int(os.environ.get("KEYSTEAD_LISTENER_PROCESSES", "2")) if TLS else 1
 threads = 16
 MOST_OF_SITE = 12
-"""Threads for what comes from one address at once: sixteen half requests would have them all, for ten seconds."""
+"""Threads for what comes from one address at once: the others are for everybody else, however much it asks."""
 worker_connections = 1000
 backlog = 1024
 keepalive = 95  # a client registers every 30 to 90 s, and keeps its connection for that
@@ -32,8 +32,9 @@ control_socket_disable = True
 graceful_timeout = 10
 timeout = 60
 limit_request_line = 2048
+# Half a head is kept in memory, of each connection: up to 54 kB. No client of ours sends 1 kB.
 limit_request_fields = 50
-limit_request_field_size = 8190
+limit_request_field_size = 1022
 forwarded_allow_ips = ""
 proc_name = "keystead-listener" if TLS else "keystead-listener-plain"
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn's heartbeat files, made safely by it

@@ -83,6 +83,6 @@ def reason(error: OSError) -> str:
         return ""
     if isinstance(error, ssl.SSLError):
         return (error.reason or "unknown").lower().replace("_", " ")
-    if isinstance(error, ConnectionResetError) and error.errno is not None and "slow" in str(error):
+    if isinstance(error, TimeoutError):
         return "the client was too slow"
     return ""

@@ -27,19 +27,21 @@ class ListenerWorker(OpenWorker):
     """One process."""
 
     def enqueue_req(self, conn: Any) -> None:
-        """Note when there was something to read."""
+        """Note since when it waits for a thread."""
+        if conn.timeout is None:
+            conn.waited_s = 0.0
         conn.ready_at = time.monotonic()
         super().enqueue_req(conn)
 
+    def handle(self, conn: Any) -> Any:
+        """Note how long it waited, of all turns of the request: a slow client is no sign of a full listener."""
+        conn.waited_s += time.monotonic() - conn.ready_at
+        return super().handle(conn)
+
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Tell the gate what it needs to know, then handle the request."""
-        load.waited_s = conn.started_at - conn.ready_at
+        load.waited_s, conn.waited_s = conn.waited_s, 0.0
         load.is_stopping = not self.alive
         load.request = req
         with conn.sock.in_one_piece():
             return super().handle_request(req, conn)
-
-    def handle(self, conn: Any) -> Any:
-        """Note when a thread took the connection up: a slow client is no sign of a full listener."""
-        conn.started_at = time.monotonic()
-        return super().handle(conn)

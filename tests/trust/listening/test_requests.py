@@ -4,14 +4,13 @@ import contextlib
 import signal
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Callable
 
 import pytest
 
 from tests.fixtures.listener import Listener
 from tests.fixtures.processes import wait_for
+from tests.trust.listening.test_handshakes import tls_log
 from trust.listening import gate, gunicorn_conf
 from trust.listening.worker import load
 
@@ -41,7 +40,7 @@ def end_of(connection: socket.socket) -> bytes:
 
 @pytest.mark.one_database
 def test_one_machine_that_fills_the_listener_keeps_no_other_out(listener: Listener) -> None:
-    """Half requests hold threads for ten seconds, silent connections hold places: neither all of them.
+    """Half requests hold no thread (more of it in tests/serving/test_arriving.py), silent ones places: not all.
 
     There are so many that whoever waited for their end would wait for longer than this client does.
     """
@@ -64,15 +63,15 @@ def test_one_machine_that_fills_the_listener_keeps_no_other_out(listener: Listen
 
 
 @pytest.mark.one_database
-def test_bad_requests_are_answered_and_slow_ones_hold_nobody_up(listener: Listener) -> None:
-    silent = socket.create_connection((listener.address, listener.port))
+def test_bad_requests_are_answered_and_slow_ones_end(listener_of: Callable[..., Listener]) -> None:
+    listener = listener_of(KEYSTEAD_LISTENER_URLS="tests.trust.listening.hurried_urls")
+    listener.start()
+    silent = socket.create_connection((listener.address, listener.port), timeout=60)
     half_tls = socket.create_connection((listener.address, listener.port), timeout=60)
     half_tls.sendall(b"\x16\x03\x01\x02\x00\x01")
-    half_header, half_body, drip = connect(listener), connect(listener), connect(listener)
+    half_header, half_body = connect(listener), connect(listener)
     half_header.sendall(b"POST /v1/registrations HTTP/1.1\r\nHost: x\r\n")
     half_body.sendall(REGISTER + b"Content-Length: 100\r\n\r\n{")
-    dripping = threading.Thread(target=_drip, args=(drip,))
-    dripping.start()
 
     for sent, status in (
         (b"\x00" * 1000 + b"\r\n\r\n", b"400"),
@@ -90,25 +89,13 @@ def test_bad_requests_are_answered_and_slow_ones_hold_nobody_up(listener: Listen
         connection.sendall(REGISTER + b"Content-Length: 100\r\n\r\n{")
     assert listener.answers()  # meanwhile others are served
     assert end_of(half_tls) == b""
+    assert any("the client was too slow" in line.result for line in tls_log())
     half_header.settimeout(60)
     assert end_of(half_header) == b""
     half_body.settimeout(60)
     assert end_of(half_body).startswith(b"HTTP/1.1 408 ")
-    dripping.join(60)
-    assert not dripping.is_alive()
-    silent.close()
+    assert end_of(silent) == b""
     assert "Traceback" not in listener.log.read_text()
-
-
-def _drip(connection: ssl.SSLSocket) -> None:
-    """Send a header byte by byte until the other side has had enough."""
-    began = time.monotonic()
-    with contextlib.suppress(OSError):
-        for byte in b"POST /v1/registrations HTTP/1.1\r\nX: " + b"x" * 1000:
-            if time.monotonic() - began > 50:
-                return
-            connection.sendall(bytes([byte]))
-            time.sleep(0.2)
 
 
 @pytest.mark.one_database
