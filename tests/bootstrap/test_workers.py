@@ -1,10 +1,15 @@
 """Work goes on through real processes: broker, worker, beat."""
 
+import fcntl
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
+from console.activity import heads
+from console.activity.jobs import VERIFY
+from console.celery import app
 from console.jobs import queue
 from console.jobs.jobs import TIDY
 from console.jobs.models import Job, State
@@ -64,9 +69,25 @@ def test_housekeeping_runs_by_beat_alone(workers: Workers, server: Server) -> No
     assert Job.objects.filter(kind_name=TIDY.name).count() == 1
 
 
-def test_a_job_runs_in_a_worker_and_waits_for_one_that_was_killed(workers: Workers, server: Server) -> None:
+def test_a_job_outlives_its_process_and_waits_for_a_worker_that_was_killed(
+    workers: Workers, server: Server, var_dir: Path
+) -> None:
     first = workers.worker()
+    assert first.running
     assert workers.wait(_enqueue(server)).state == State.SUCCEEDED
+    (var_dir / "Logs").mkdir(exist_ok=True)
+    with (var_dir / "Logs" / "pki.log").open("ab") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)  # the job's last line in it has to wait
+        lost = queue.enqueue(VERIFY, subject=heads.LOG, actor=ACTOR, server=server)
+        wait_for(lambda: list((var_dir / "run" / "jobs").glob(f"{lost.pk}.*")), what="the job at work")
+        for hand in children(first.running.pid):
+            os.kill(hand, signal.SIGKILL)
+
+    def is_settled() -> bool:
+        app.send_task("jobs.tick", queue=server.queue, ignore_result=True)
+        return Job.objects.filter(pk=lost.pk, state=State.SCHEDULED).exists()
+
+    wait_for(is_settled, what="a tick in a new process", every_s=0.5)  # the lease would have lasted an hour
     first.kill()
     job = _enqueue(server)
     workers.worker("second")
