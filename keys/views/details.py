@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from console.accounts.asking import actor_of
 from console.activity.models import Entry
-from console.jobs.models import OPEN, Job
+from console.jobs.models import OPEN, Job, State
 from console.lib import htmx
 from console.lib.access import access
 from console.lib.capability import Capability
@@ -112,12 +112,13 @@ def subordinate(request: HttpRequest, key_id: uuid.UUID) -> HttpResponse:
 
 
 def _history(key: Root | Subordinate) -> dict[str, object]:
-    """Return the newest entries and the open jobs about a key."""
+    """Return the newest entries and the open jobs about a key; of one in use also the last job, if it failed."""
     about = {"subject_kind": key.subject.kind, "subject_id": key.subject.id}
-    return {
-        "entries": Entry.objects.filter(**about)[:ENTRIES],
-        "jobs": Job.objects.filter(**about, state__in=OPEN).order_by("created_at"),
-    }
+    jobs = Job.objects.filter(**about).order_by("created_at")
+    shown = Q(state__in=OPEN)
+    if key.state == SubordinateState.ACTIVE and (last := jobs.last()):
+        shown |= Q(pk=last.pk, state=State.FAILED)
+    return {"entries": Entry.objects.filter(**about)[:ENTRIES], "jobs": jobs.filter(shown)}
 
 
 def find_subordinate(key_id: uuid.UUID) -> Subordinate:

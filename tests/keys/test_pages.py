@@ -280,6 +280,11 @@ def test_an_intermediate_is_rotated_by_itself(
     assert "Rotate now" in text(admin_client.get(reverse("keys:subordinate", args=[key.pk])))
     assert admin_client.get(reverse("keys:rotate", args=[key.pk])).status_code == 200
     assert admin_client.post(reverse("keys:rotate", args=[key.pk])).status_code == 302
+    # One that failed before the page came stays on it until the next.
+    Job.objects.filter(subject_id=str(key.pk)).update(state="failed", message="No token answered.")
+    assert "No token answered." in text(admin_client.get(reverse("keys:subordinate", args=[key.pk])))
+    assert admin_client.post(reverse("keys:rotate", args=[key.pk])).status_code == 302
+    assert "No token answered." not in text(admin_client.get(reverse("keys:subordinate", args=[key.pk])))
     run_jobs()
     key.refresh_from_db()
     fresh = Subordinate.objects.get(purpose="client-tls-ca", state="active")
