@@ -94,7 +94,9 @@ def tidy_credentials(_run: Run) -> str:
 def sign_client_crl(run: Run) -> str:
     """Sign the revocation lists of client certificates that are due."""
     made = crls.sign_due(current(), actor=run.actor)
-    return f"{made} revocation lists signed." if made else "Every revocation list is up to date."
+    return (
+        f"{made} revocation list{'' if made == 1 else 's'} signed." if made else "Every revocation list is up to date."
+    )
 
 
 @job_task(jobs.LOOK_AT_CLIENT_CRLS)
