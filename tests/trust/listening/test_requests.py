@@ -39,16 +39,16 @@ def end_of(connection: socket.socket) -> bytes:
 
 
 @pytest.mark.one_database
-def test_one_machine_that_fills_the_listener_keeps_no_other_out(listener: Listener) -> None:
+def test_machines_that_fill_the_listener_keep_no_other_out(listener: Listener) -> None:
     """Half requests hold no thread (more of it in tests/serving/test_arriving.py), silent ones places: not all.
 
     There are so many that whoever waited for their end would wait for longer than this client does.
     """
-    elsewhere = ("127.0.0.2", 0)
     with contextlib.ExitStack() as held:
 
         def hold(number: int, sent: bytes) -> None:
-            for _ in range(number):
+            for turn in range(number):
+                elsewhere = (f"127.0.0.{2 + turn % 8}", 0)
                 there = socket.create_connection((listener.address, listener.port), 60, elsewhere)
                 held.enter_context(there).sendall(sent)
 
