@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from keys.purposes import PURPOSES, Purpose
 from settings_store import values
 
 
@@ -14,14 +15,15 @@ class Place:
     problem: str = ""
 
 
-def of_next_root() -> Place:
-    """Return where Create New Key would make the root key now."""
-    if not values.flag("Keys.Root.UseHSM"):
+def of_next(purpose: Purpose) -> Place:
+    """Return where a new key of that purpose would be made now."""
+    key = PURPOSES[purpose].settings_key
+    if key is None or not values.flag(f"Keys.{key}.UseHSM"):
         return Place("pki.db of this server", on_token=False)
-    label, slot_id = values.text("Keys.Root.HSMTokenName"), values.text("Keys.Root.HSMTokenID")
+    label, slot_id = values.text(f"Keys.{key}.HSMTokenName"), values.text(f"Keys.{key}.HSMTokenID")
     if values.text("HSMModulePath") is None:
         return Place("an HSM token", on_token=True, problem="HSMModulePath is not set.")
     if label is None and slot_id is None:
-        problem = "Neither Keys.Root.HSMTokenName nor Keys.Root.HSMTokenID is set."
+        problem = f"Neither Keys.{key}.HSMTokenName nor Keys.{key}.HSMTokenID is set."
         return Place("an HSM token", on_token=True, problem=problem)
     return Place(f"the HSM token {label}" if label else f"the HSM token in slot {slot_id}", on_token=True)

@@ -96,7 +96,7 @@ def create(request: HttpRequest) -> HttpResponse:
         )
         return _requested(request, root)
     standing = Standing.read(current())
-    context = {"form": form, "place": places.of_next_root(), "too_soon": tiles.too_soon(standing, clock.now())}
+    context = {"form": form, "place": places.of_next(Purpose.ROOT), "too_soon": tiles.too_soon(standing, clock.now())}
     part = "#form" if request.method == "POST" else "#dialog"
     template = f"keys/create.html{part}" if htmx.wants_fragment(request) else "keys/create.html"
     return render(request, template, context, status=422 if form.is_bound else 200)

@@ -19,7 +19,7 @@ from console.lib.access import access
 from console.lib.capability import Capability
 from console.navigation import may
 from console.servers.current import current
-from keys import roots, rotation, tiles
+from keys import places, roots, rotation, tiles
 from keys.errors import KeyNotFoundError
 from keys.models.keypair import KeyPair
 from keys.models.root import Root
@@ -140,7 +140,8 @@ def rotate(request: HttpRequest, key_id: uuid.UUID) -> HttpResponse:
             return htmx.redirect(reverse("keys:subordinate", args=[key.pk]))
         return redirect("keys:subordinate", key_id=key.pk)
     template = "keys/rotate.html#dialog" if htmx.wants_fragment(request) else "keys/rotate.html"
-    return render(request, template, {"key": key, "label": PURPOSES[Purpose(key.purpose)].label})
+    purpose = Purpose(key.purpose)
+    return render(request, template, {"key": key, "label": PURPOSES[purpose].label, "place": places.of_next(purpose)})
 
 
 def pair(key_id: uuid.UUID) -> KeyPair:

@@ -128,11 +128,12 @@ def test_another_name_or_id_is_saved_and_what_it_does_not_do_is_said(
 
 def test_create_new_key_says_where_and_what_is_missing(server: Server, use_token: UseToken, softhsm: Any) -> None:
     # HSI-22 begins here: the dialog names the store by the settings of this moment (AMB-28)
-    assert not places.of_next_root().on_token
+    assert not places.of_next(Purpose.ROOT).on_token
     use_token(softhsm.token("alpha"))
-    assert places.of_next_root().text == "the HSM token alpha"
+    for purpose in (Purpose.ROOT, Purpose.MESSAGE_SIGNING):
+        assert places.of_next(purpose).text == "the HSM token alpha"
     store.delete(["Local:Keys.Root.HSMTokenName"], actor=ALICE)
-    assert "Keys.Root.HSMTokenID" in places.of_next_root().problem
+    assert "Keys.Root.HSMTokenID" in places.of_next(Purpose.ROOT).problem
 
 
 def test_a_verification_that_fails_leads_to_troubleshooting(
