@@ -182,19 +182,20 @@ class OpenWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no
         conn.lingers_for = LINGER_BYTES
         try:
             conn.sock.shutdown(socket.SHUT_WR)
+            conn.sock.settimeout(0)
         except OSError:
             self._drop(conn)
         else:
-            self._put_aside(conn, EVENT_READ, self._drain)
+            self._drain(conn)
 
     def _drain(self, conn: Any) -> None:
         try:
-            unread = len(conn.sock.recv(LINGER_BYTES))
-        except OSError:
-            unread = 0
-        conn.lingers_for -= unread
-        if unread and conn.lingers_for > 0:
+            while conn.lingers_for > 0 and (unread := len(conn.sock.recv(LINGER_BYTES))):
+                conn.lingers_for -= unread
+        except BlockingIOError:
             self._put_aside(conn, EVENT_READ, self._drain)
+        except OSError:
+            self._drop(conn)
         else:
             self._drop(conn)
 
