@@ -43,6 +43,7 @@ def rebind(binding: TokenBinding, key: str, *, actor: Actor) -> Job:
 
 @transaction.atomic
 def _once(kind: JobKind, action: Action, actor: Actor) -> Job:
+    queue.take_turn()
     subject = current().subject
     under_way = Job.objects.filter(kind_name=kind.name, server=current(), state__in=OPEN).first()
     if under_way:

@@ -55,6 +55,12 @@ def enqueue(
     return job
 
 
+def take_turn() -> None:
+    """Wait until nobody else is between asking what is under way and beginning it; to be called in a transaction."""
+    # One row of the deployment stands for the turn. What else refers to a server does not wait for it.
+    Server.objects.select_for_update(no_key=True).order_by("pk").first()
+
+
 @transaction.atomic
 def enqueue_once(
     kind: JobKind,
@@ -65,8 +71,7 @@ def enqueue_once(
     params: Mapping[str, Any] | None = None,
 ) -> Job:
     """Return the open one `among` jobs, else queue a new one on this server; of two that ask at once, one makes it."""
-    # One row of the deployment stands for the turn. What else refers to a server does not wait for it.
-    Server.objects.select_for_update(no_key=True).order_by("pk").first()
+    take_turn()
     return among.filter(state__in=OPEN).first() or enqueue(kind, subject=subject, actor=actor, params=params)
 
 

@@ -80,6 +80,7 @@ def verify(request: HttpRequest) -> HttpResponse:
     """Verify what can be verified today; one run at a time."""
     server = current()
     with transaction.atomic():
+        queue.take_turn()
         if not Job.objects.filter(kind_name=jobs.VERIFY_KEYS.name, server=server, state__in=OPEN).exists():
             queue.enqueue(jobs.VERIFY_KEYS, subject=server.subject, actor=actor_of(request))
             log.append(Action.VERIFIED, server.subject, actor=actor_of(request), outcome=Outcome.REQUESTED)
