@@ -21,6 +21,8 @@ from django.db.models import Model
 
 from console.activity import log
 from console.jobs.models import Job, State
+from console.jobs.sweeping import settle_lost
+from console.lib import clock
 from console.lib.actor import Actor
 from console.lib.errors import RefusedError, UnavailableError
 from console.lib.opening import worker_pair
@@ -82,6 +84,7 @@ def rotate(*, actor: Actor) -> int:
     The console must be stopped: a value that is sealed meanwhile would be lost. Raises RefusedError while a job
     runs, and what opening a row or pki.db raises: nothing is changed then.
     """
+    settle_lost(current(), clock.now())  # of a stopped console nobody else does
     if Job.objects.filter(server=current(), state=State.RUNNING).exists():
         raise RefusedError(
             "A job is running. Nothing was changed.", code="console-runs", next_step="Stop the console, then try again."

@@ -13,6 +13,7 @@ from django.db import models, transaction
 from pytest_django import Settings
 
 from console.activity.models import Entry
+from console.jobs import locks
 from console.jobs.models import Job, State
 from console.lib.actor import Actor
 from console.lib.opening import worker_pair
@@ -105,9 +106,16 @@ def test_with_a_password_pki_db_is_not_touched(key_id: bytes, settings: Settings
 
 @pytest.mark.django_db
 def test_refused_while_the_console_works(key_id: bytes) -> None:
-    Job.objects.update(state=State.RUNNING)
+    Job.objects.update(state=State.RUNNING, attempts=1)
     with pytest.raises(CommandError, match="A job is running"):
         call_command("sealing", "rotate")
+    for job in Job.objects.all():  # the console was stopped meanwhile, and they were cut off
+        with pytest.raises(KeyboardInterrupt), locks.held(locks.Attempt(job.pk, 1)):
+            raise KeyboardInterrupt
+    old = worker_pair().public
+    resealing.rotate(actor=ALICE)
+    restart()
+    assert old != sealing_public() == worker_pair().public
 
 
 @pytest.mark.django_db
