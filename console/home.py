@@ -1,17 +1,20 @@
 """What Home shows: a registry that the apps fill, so that this low layer knows none of them.
 
-home.register_panel(20, root_keys)     # root_keys(request) -> Panel | None
-home.register_step(10, own_password)   # own_password(request) -> Step
+home.register_panel(20, root_keys)                           # root_keys(request) -> Panel | None
+home.register_step(10, first_backup, Capability.BACK_UP)     # first_backup(request) -> Step
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from django.http import HttpRequest
 
 from console.lib.capability import Capability
+
+T = TypeVar("T")
 
 
 class Mark(StrEnum):
@@ -60,7 +63,7 @@ class Step:
 @dataclass
 class _Registry:
     panels: list[tuple[int, Callable[[HttpRequest], Panel | None], Capability]] = field(default_factory=list)
-    steps: list[tuple[int, Callable[[HttpRequest], Step]]] = field(default_factory=list)
+    steps: list[tuple[int, Callable[[HttpRequest], Step], Capability]] = field(default_factory=list)
 
 
 _registry = _Registry()
@@ -77,20 +80,23 @@ def register_panel(
         _registry.panels.append((order, builder, capability))
 
 
-def register_step(order: int, builder: Callable[[HttpRequest], Step]) -> None:
-    """Add one of the first steps; lower orders come first."""
-    if (order, builder) not in _registry.steps:
-        _registry.steps.append((order, builder))
+def register_step(order: int, builder: Callable[[HttpRequest], Step], capability: Capability) -> None:
+    """Add one of the first steps, for whoever may take it; lower orders come first."""
+    if (order, builder, capability) not in _registry.steps:
+        _registry.steps.append((order, builder, capability))
 
 
 def panels(request: HttpRequest) -> list[Panel]:
     """Build every panel that the user may see."""
-    user = request.user
-    ordered = sorted(_registry.panels, key=lambda item: item[0])
-    found = [builder(request) for _, builder, needed in ordered if user.is_authenticated and user.may(needed)]
-    return [panel for panel in found if panel is not None]
+    return [panel for panel in _built(_registry.panels, request) if panel is not None]
 
 
 def steps(request: HttpRequest) -> list[Step]:
-    """Build the first steps."""
-    return [builder(request) for _, builder in sorted(_registry.steps, key=lambda item: item[0])]
+    """Build the first steps that the user may take."""
+    return _built(_registry.steps, request)
+
+
+def _built(parts: list[tuple[int, Callable[[HttpRequest], T], Capability]], request: HttpRequest) -> list[T]:
+    user = request.user
+    ordered = sorted(parts, key=lambda item: item[0])
+    return [builder(request) for _, builder, needed in ordered if user.is_authenticated and user.may(needed)]

@@ -15,6 +15,7 @@ from console.home import Fact, Mark, Panel, Step, register_panel, register_step
 from console.jobs import listing
 from console.jobs.models import Job, State
 from console.lib import clock
+from console.lib.capability import Capability
 from console.servers.current import current
 from hsm import report
 from hsm.models.tokens import TokenBinding
@@ -170,8 +171,10 @@ def register() -> None:
     # The app trust adds the clients at 10, the keys app the root keys at 20 and the last backup at 60.
     for order, builder in ((0, server), (30, hsm), (35, key_store), (40, jobs), (50, log)):
         register_panel(order, builder)
-    for order, step in enumerate((hsm_integration, first_backup, second_administrator, first_verification)):
-        register_step(10 * order, step)
+    register_step(0, hsm_integration, Capability.MANAGE_HSM)
+    register_step(10, first_backup, Capability.BACK_UP)
+    register_step(20, second_administrator, Capability.MANAGE_USERS)
+    register_step(30, first_verification, Capability.READ)
 
 
 def _count(number: int, one: str, many: str = "") -> str:

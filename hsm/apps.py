@@ -14,6 +14,7 @@ class HsmConfig(AppConfig):
         from console import links, navigation
         from console.accounts import sections
         from console.jobs import seeing
+        from console.lib.capability import Capability
         from hsm import home, rights
         from hsm.guard import HsmGuard
         from settings_store import guards
@@ -27,7 +28,7 @@ class HsmConfig(AppConfig):
             navigation.show_also(view, home.in_menu)
         sections.register(home.groups_of)
         console_home.register_panel(32, home.groups)
-        console_home.register_step(7, home.first_group)
+        console_home.register_step(7, home.first_group, Capability.MANAGE_HSM)
         seeing.register("group", rights.sees_group)
         seeing.register("connection", rights.sees_connection)
         seeing.register("security-object", rights.sees_object)

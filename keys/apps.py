@@ -11,6 +11,7 @@ class KeysConfig(AppConfig):
         """Say which pages show keys, which keys live on tokens, what Home shows of them, what a restore forgets."""
         from console import home as console_home
         from console import links
+        from console.lib.capability import Capability
         from hsm import holders
         from keys import home
         from keys.backup import memories
@@ -27,4 +28,4 @@ class KeysConfig(AppConfig):
         memories.register("root keys", RootMemory())
         console_home.register_panel(20, home.root_keys)
         console_home.register_panel(60, home.last_backup)
-        console_home.register_step(5, home.new_root)
+        console_home.register_step(5, home.new_root, Capability.MANAGE_KEYS)

@@ -24,7 +24,7 @@ class TrustConfig(AppConfig):
         links.register("enrolment-credential", "trust:credential")
         links.register("question", "trust:question")
         console_home.register_panel(10, home.clients, Capability.SEE_QUESTIONS)
-        console_home.register_step(15, home.first_client)
+        console_home.register_step(15, home.first_client, Capability.MANAGE_CLIENTS)
         witnesses.register("clients", ClientWitness())
         witnesses.register_roll("clients", ClientWitness())
         memories.register("clients", ClientMemory())

@@ -15,6 +15,7 @@ from console.home import Mark, Panel
 from console.jobs import queue, sweeping
 from console.jobs.models import Job, State
 from console.lib import clock
+from console.lib.capability import Capability
 from console.servers.models import Server
 from keys.home import last_backup, root_keys
 from keys.models.backup import Backup, BackupLabel
@@ -76,8 +77,14 @@ def test_an_empty_console_names_the_first_steps(admin_client: Client, server: Se
 
 def test_the_first_steps_go_away(admin_client: Client, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     done = home.Step("x", "y", "/", done=True)
-    monkeypatch.setattr(home._registry, "steps", [(1, lambda _request: done)])
+    monkeypatch.setattr(home._registry, "steps", [(1, lambda _request: done, Capability.READ)])
     assert "First steps" not in admin_client.get("/").content.decode()
+
+
+def test_only_steps_that_the_user_may_take_are_named(auditor_client: Client, server: Server) -> None:
+    page = auditor_client.get("/").content.decode()
+    assert "Verify the activity log" in page
+    assert "0 of 1 done" in page
 
 
 def test_a_user_without_a_role_learns_why_there_is_nothing(user_client: Client, server: Server) -> None:
