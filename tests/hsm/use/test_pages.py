@@ -166,7 +166,7 @@ def test_while_the_job_waits_the_page_watches_it(
     ("data", "said"),
     [
         ({}, "Enter it, or choose a file."),
-        ({"content": "x", "scheme": "none-such"}, "is not one of the available choices"),
+        ({"content": "x", "scheme": "none-such"}, "is not one of the choices"),
         ({"content": "x" * 4097}, "At most 4,096 bytes"),
         ({"content": "zz", "content_written": "hex"}, "This is no hex."),
         ({"content": "x", "content_file": SimpleUploadedFile("a", b"b")}, "There are both text and a file."),
