@@ -79,12 +79,13 @@ def start(supervisor: Supervisor, run: Run, server_name: str) -> None:
     softhsm.prepare(run.state)
     if run.has_own_broker:
         supervisor.start(broker_plan(run))
-        supervisor.wait_until(lambda: broker.answers(run.state, run.ports["broker"]), "broker", within_s=120)
     for argv in preparation.steps(run):
+        wait_for_broker(supervisor, run)
         supervisor.run_once(Plan("setup", argv, worker_environment(run), stop_within_s=10))
         preparation.note(run, argv)
     # The web alone first: on a small machine the first page is there before the worker has loaded.
     supervisor.start(web_plan(run))
+    wait_for_broker(supervisor, run)
     supervisor.wait_until(lambda: is_live(run), "web", within_s=180)
     supervisor.start(worker_plan(run, server_name))
     supervisor.start(beat_plan(run))
@@ -95,6 +96,12 @@ def start(supervisor: Supervisor, run: Run, server_name: str) -> None:
             supervisor.run_once(making)
         supervisor.start(daemon)
     announce(run)
+
+
+def wait_for_broker(supervisor: Supervisor, run: Run) -> None:
+    """Wait until the embedded broker, if it is that one, takes what is sent."""
+    if run.has_own_broker:
+        supervisor.wait_until(lambda: broker.answers(run.state, run.ports["broker"]), "broker", within_s=120)
 
 
 def is_live(run: Run) -> bool:
