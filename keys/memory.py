@@ -13,7 +13,7 @@ class RootMemory:
 
     def going(self, since: datetime) -> Iterator[str]:
         """Name the root keys that the rows that go know as revoked, and the backup does not."""
-        if revoked := Root.objects.filter(revoked_at__gt=since):
+        if revoked := Root.objects.filter(activated_at__lte=since, revoked_at__gt=since):
             yield (
                 f"Root keys revoked after the backup, and active again: {_named(revoked)}. Revoke them again, first of "
                 "all."

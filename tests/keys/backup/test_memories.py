@@ -48,10 +48,12 @@ def test_a_restored_server_says_what_it_forgot(furnished: Root, back_up: Callabl
     rows.certificate(rows.client(server, "new.example.com"), issuer)
     credentials.withdraw(withdrawn, stranded.stranded(withdrawn).digest, actor=ALICE)
     rows.revoke(furnished)
+    rows.revoke(rows.root(server, 7))  # made and revoked since: it does not come back
     said = restore(backup)
     named = "\n".join(said)
     root = f"{furnished.name} ({str(furnished.fingerprint)[:16]}…)"
     assert f"Root keys revoked after the backup, and active again: {root}. Revoke" in named
+    assert "Root 7" not in named
     assert "Revoked after the backup, and valid again: stolen.example.com. Revoke" in named
     assert "does not know any more: renewed.example.com. Each" in named
     assert "Enrolled after the backup, and unknown now: new.example.com." in named
