@@ -12,4 +12,5 @@ def came_from(request: HttpRequest) -> str:
     if not url_has_allowed_host_and_scheme(url, {request.get_host()}):
         return ""
     parts = urlsplit(url)
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+    path = f"/{parts.path.lstrip('/')}"  # two of them would begin the name of another site
+    return f"{path}?{parts.query}" if parts.query else path

@@ -66,6 +66,7 @@ def test_a_refusal_leads_back_to_where_it_was_asked_for(admin_client: Client, se
     assert '<a class="btn primary" href="/keys/?a=b">' in page("http://localhost/keys/?a=b")
     assert "Go back" not in page("https://elsewhere.example/keys/?a=b")
     assert "Go back" not in page("http://localhost/nowhere/")
+    assert 'href="/elsewhere.example/"' in page("http://localhost//elsewhere.example/")
 
 
 def test_nobody_learns_from_a_404_what_there_is(client: Client) -> None:
