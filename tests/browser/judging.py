@@ -16,6 +16,9 @@ EXPECTED = re.compile(r"the server responded with a status of 4(03|04|09|22|29) 
 
 DESKTOP = ViewportSize(width=1440, height=900)
 PHONE = ViewportSize(width=390, height=844)
+CUT_OFF = """() => [...document.querySelectorAll(".impact .nowrap")]
+    .filter((part) => part.getBoundingClientRect().right > part.closest(".impact").getBoundingClientRect().right)
+    .map((part) => part.textContent)"""
 LIGHT: Literal["light"] = "light"
 DARK: Literal["dark"] = "dark"
 
@@ -43,9 +46,11 @@ def _fail_on_violations(page: Page, rules: object) -> None:
 
 
 def no_sideways_scroll(page: Page) -> None:
-    """Fail when the page is wider than its window; wide parts scroll in a region of their own."""
+    """Fail when the page is wider than its window, or a fact than its box; wide parts scroll by themselves."""
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= page.evaluate("innerWidth"), f"{page.url} is {width} pixels wide"
+    cut = page.evaluate(CUT_OFF)
+    assert not cut, f"{page.url} cuts off {cut}"
 
 
 def one_heading(page: Page) -> None:
